@@ -1,0 +1,134 @@
+import { z } from 'zod'
+
+/**
+ * The environment: what one process needs to start. Everything is optional, and this file is its only
+ * reader. What an operator may change while we run lives in the settings table, never in both.
+ */
+export type Config = {
+  port: number
+  host: string
+  /** Without a trailing slash; null: links take the Host of the call. */
+  publicUrl: string | null
+  trustedProxies: string[]
+  dataDir: string
+  secretKey: Uint8Array | null
+  previousSecretKeys: Uint8Array[]
+  logLevel: 'debug' | 'info' | 'warn' | 'error'
+  /** Calls a minute from one address without a valid key. */
+  addressRateLimit: number
+  allowPrivateDestinations: string[]
+  /** Variables that a later version reads and this one does not, as found: said at the start. */
+  notYetUsed: string[]
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const list = z
+  .string()
+  .default('')
+  .transform(text =>
+    text
+      .split(',')
+      .map(part => part.trim())
+      .filter(part => part !== ''),
+  )
+
+const rootKey = (text: string) => {
+  const bytes = Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64')
+  return bytes.length === 32 ? new Uint8Array(bytes) : null
+}
+
+/** What each variable takes, in words: the sentence of the error and of `.env.example`. */
+export const VARIABLES = {
+  PORT: 'a port number from 0 to 65535 (0: any free one)',
+  HOST: 'an address to listen on, such as 127.0.0.1 or 0.0.0.0',
+  PUBLIC_URL: 'an http or https address without path, such as https://ai.example.com',
+  TRUSTED_PROXIES: 'addresses or CIDR ranges, separated by commas',
+  DATA_DIR: 'a folder',
+  SECRET_KEY: '32 bytes as base64 or 64 hexadecimal characters (openssl rand -base64 32)',
+  SECRET_KEY_PREVIOUS: 'earlier keys of the same form, separated by commas',
+  LOG_LEVEL: 'debug, info, warn or error',
+  API_RATE_LIMIT_PER_MINUTE: 'a whole number of at least 1',
+  ALLOW_PRIVATE_DESTINATIONS: 'host names, host:port or CIDR ranges, separated by commas',
+} as const
+
+const Environment = z.object({
+  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine(text => new URL(text).pathname === '/' && new URL(text).search === '')
+    .transform(text => new URL(text).origin)
+    .optional(),
+  TRUSTED_PROXIES: list.refine(parts =>
+    parts.every(part => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(part)),
+  ),
+  DATA_DIR: z.string().min(1).default('./data'),
+  SECRET_KEY: z
+    .string()
+    .refine(text => rootKey(text) !== null)
+    .optional(),
+  SECRET_KEY_PREVIOUS: list.refine(parts => parts.every(part => rootKey(part) !== null)),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  API_RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(60),
+  ALLOW_PRIVATE_DESTINATIONS: list,
+} satisfies Record<keyof typeof VARIABLES, z.ZodType>)
+
+/** Named by the documentation of coming versions. Setting one must not look as if it worked. */
+const NOT_YET = [
+  'OPERATOR_WEBHOOK_URL',
+  'WEBHOOK_SECRET',
+  'DEFAPI_API_KEY',
+  'REPLICATE_API_TOKEN',
+  'OPENAI_API_KEY',
+  'FAL_KEY',
+  'GOOGLE_AI_API_KEY',
+  'OPENROUTER_API_KEY',
+  'RUNWAYML_API_SECRET',
+  'LUMAAI_API_KEY',
+  'R2_ACCOUNT_ID',
+  'R2_ACCESS_KEY_ID',
+  'R2_SECRET_ACCESS_KEY',
+  'R2_BUCKET_NAME',
+  'R2_PUBLIC_URL',
+  'S3_ENDPOINT',
+  'S3_REGION',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'CDN_URL',
+  'GOOGLE_CLIENT_ID',
+  'GOOGLE_CLIENT_SECRET',
+  'MONTHLY_BUDGET_USD',
+  'MAX_UPLOAD_BYTES',
+]
+
+/** Throws ConfigError with one line that names the variable and what it takes, never its value. */
+export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
+  // An empty variable is how compose files and .env files say "not set".
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = Environment.safeParse(given)
+  if (!parsed.success) {
+    const names = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
+    const lines = [...names].map(
+      name => `${name} must be ${VARIABLES[name as keyof typeof VARIABLES]}`,
+    )
+    throw new ConfigError(lines.join('; '))
+  }
+  const env = parsed.data
+  return {
+    port: env.PORT,
+    host: env.HOST,
+    publicUrl: env.PUBLIC_URL ?? null,
+    trustedProxies: env.TRUSTED_PROXIES,
+    dataDir: env.DATA_DIR,
+    secretKey: env.SECRET_KEY === undefined ? null : rootKey(env.SECRET_KEY),
+    previousSecretKeys: env.SECRET_KEY_PREVIOUS.map(rootKey).filter(key => key !== null),
+    logLevel: env.LOG_LEVEL,
+    addressRateLimit: env.API_RATE_LIMIT_PER_MINUTE,
+    allowPrivateDestinations: env.ALLOW_PRIVATE_DESTINATIONS,
+    notYetUsed: NOT_YET.filter(name => given[name] !== undefined),
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What a provider is to us. An adapter is a plain value of type `Provider`: no database, no pricing, no
+ * framework. A capability is present or absent, so callers ask `provider.cancel?.(...)` and never a flag.
+ *
+ * The life of one attempt: `start` answers `done` (the outputs are here) or `pending` (with an `operation`
+ * that we store before anything else happens); `poll(operation)` is asked until it answers `done` or throws.
+ */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/** What we ask for. Checked by the model's own input schema before it gets here. */
+export type ProviderInput = {
+  /** The vendor's own name of the model, from the route. */
+  providerModel: string
+  kind: string
+  prompt: string | null
+  /** https addresses. */
+  images: string[]
+  aspectRatio: string | null
+  numOutputs: number
+  outputFormat: 'png' | 'jpeg' | 'webp' | null
+  /** Further fields of the model's input schema: seed, negative_prompt, resolution, duration_seconds, ... */
+  extra: { [key: string]: Json }
+  /** The caller's `input.provider_params[<provider name>]`; can never overwrite what we set. */
+  params: { [key: string]: Json }
+}
+
+export type ProviderContext = {
+  /** Guarded: https only, no private addresses, bounded in bytes and time. */
+  fetch: (url: string, init?: ProviderFetchInit) => Promise<Response>
+  apiKey: string | null
+  signal: AbortSignal
+  /** Our public id of the attempt: unique, sent to the vendor where it takes a reference. */
+  reference: string
+  /** 1-based; counts the attempts of this job over all providers. */
+  attemptNumber: number
+  /** Where the vendor may call back for this attempt; null when we are not reachable from outside. */
+  callbackUrl: string | null
+  nowMs: number
+}
+
+export type ProviderFetchInit = {
+  method?: string
+  headers?: Record<string, string>
+  body?: string | Uint8Array | FormData
+  timeoutMs?: number
+  maxBytes?: number
+}
+
+/** The vendor's handle of a running job, opaque to everyone but the adapter that made it. Stored as JSON. */
+export type Operation = { [key: string]: Json }
+
+export type Output =
+  | { type: 'file'; bytes: Uint8Array; contentType: string | null }
+  | { type: 'file'; url: string; contentType: string | null }
+  | { type: 'text'; text: string }
+  | { type: 'json'; value: Json }
+
+/** Measured by the vendor, where it tells. */
+export type ProviderUsage = {
+  inputTokens?: number
+  outputTokens?: number
+  seconds?: number
+  costMicroUsd?: number
+}
+
+export type Done = { state: 'done'; outputs: Output[]; usage?: ProviderUsage }
+export type Pending = {
+  state: 'pending'
+  operation: Operation
+  pollAfterMs: number
+  /** 0 to 99, where the vendor tells. */
+  progress?: number
+}
+export type StartResult = Done | Pending
+
+/** What a callback says: which operation, and that polling now is worth it. Its body is never the result. */
+export type CallbackHint = { eventId: string; isFinal: boolean }
+
+export type Provider = {
+  name: string
+  /** The vendor deduplicates or starts are free: a start whose answer was lost may simply be repeated. */
+  startIsRepeatable?: true
+  start(input: ProviderInput, ctx: ProviderContext): Promise<StartResult>
+  poll?(operation: Operation, ctx: ProviderContext): Promise<StartResult>
+  /** Best effort: resolves when the vendor took note. */
+  cancel?(operation: Operation, ctx: ProviderContext): Promise<void>
+  /** Verifies and reads a callback; throws ProviderError('rejected') when it is forged or old. */
+  parseCallback?(
+    rawBody: Uint8Array,
+    headers: Headers,
+    ctx: { nowMs: number; apiKey: string | null },
+  ): Promise<CallbackHint>
+  /** Finds what a lost start may have begun, by our reference; null when the vendor knows nothing of it. */
+  find?(reference: string, ctx: ProviderContext): Promise<StartResult | null>
+  stream?(input: ProviderInput, ctx: ProviderContext): AsyncIterable<Output | Done>
+  /** The vendor's cheapest call that proves the key. */
+  check?(ctx: ProviderContext): Promise<void>
+}
