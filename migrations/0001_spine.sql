@@ -348,7 +348,7 @@ CREATE TABLE webhook_deliveries (
   CHECK ((state = 'pending') = (finished_at IS NULL))
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX webhook_deliveries_by_event ON webhook_deliveries (event_id);
+CREATE INDEX webhook_deliveries_by_job ON webhook_deliveries (job_id);
 --> statement-breakpoint
 -- What vendors and stores call us with: kept raw, answered at once, handled by a task.
 CREATE TABLE inbox (

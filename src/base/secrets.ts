@@ -23,6 +23,8 @@ export type Secrets = {
   keyId: string
   subkey(purpose: Purpose): Buffer
   hmac(purpose: Purpose, message: string): Buffer
+  /** The same by every key that we hold, current first: what an older key signed still verifies. */
+  hmacs(purpose: Purpose, message: string): Buffer[]
   /** `v1.<key id>.<nonce>.<data>`, AES-256-GCM. */
   seal(place: SealedPlace, plain: string, nonce: Uint8Array): string
   /** Throws when no key that we hold opens it or when it is not of this place. */
@@ -40,8 +42,8 @@ export function createSecrets(rootKey: Uint8Array, previous: Uint8Array[] = []):
   return {
     keyId: current.id,
     subkey: purpose => current.derive(purpose),
-    hmac: (purpose, message) =>
-      createHmac('sha256', current.derive(purpose)).update(message).digest(),
+    hmac: (purpose, message) => sign(current.derive(purpose), message),
+    hmacs: (purpose, message) => rings.map(ring => sign(ring.derive(purpose), message)),
     seal(place, plain, nonce) {
       invariant(nonce.length === NONCE_BYTES, 'a nonce has 12 bytes')
       const cipher = createCipheriv('aes-256-gcm', current.derive('store'), nonce)
@@ -92,6 +94,10 @@ export function redact(key: string, value: unknown): unknown {
   if (typeof value !== 'string') return value
   if (SECRET_NAME.test(key)) return '[redacted]'
   return value.length > 16 ? value.replace(SECRET_SHAPE, '[redacted]') : value
+}
+
+function sign(key: Buffer, message: string): Buffer {
+  return createHmac('sha256', key).update(message).digest()
 }
 
 function deriver(rootKey: Uint8Array): (purpose: Purpose) => Buffer {

@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
+import { type Bus, createBus } from '@/base/bus'
 import type { Clock } from '@/base/clock'
 import { createIdSource, type IdSource } from '@/base/ids'
 import { invariant } from '@/base/invariant'
@@ -15,6 +16,7 @@ export type Db = {
   readonly clock: Clock
   readonly ids: IdSource
   readonly writer: Writer
+  readonly bus: Bus
   /** Prepared statements of this connection by their number; see statements.ts. */
   readonly prepared: PreparedStatement[]
   readonly path: string
@@ -63,6 +65,7 @@ export function openDb(options: OpenOptions): Db {
     clock: options.clock,
     ids,
     writer: createWriter(() => db, options),
+    bus: createBus(),
     prepared: [],
     path: options.path,
     close() {

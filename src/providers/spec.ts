@@ -1,3 +1,5 @@
+import type { ZodType } from 'zod'
+
 /**
  * What a provider is to us. An adapter is a plain value of type `Provider`: no database, no pricing, no
  * framework. A capability is present or absent, so callers ask `provider.cancel?.(...)` and never a flag.
@@ -78,6 +80,8 @@ export type CallbackHint = { eventId: string; isFinal: boolean }
 
 export type Provider = {
   name: string
+  /** Checks `input.provider_params[name]` at submit. Absent: any JSON object. */
+  params?: ZodType
   /** The vendor deduplicates or starts are free: a start whose answer was lost may simply be repeated. */
   startIsRepeatable?: true
   start(input: ProviderInput, ctx: ProviderContext): Promise<StartResult>

@@ -1,0 +1,25 @@
+/**
+ * What was read or compiled once and is asked for on every call (models, their schemas, endpoints).
+ * Emptied whenever rows behind it may have changed: by our own writes and by another process's.
+ */
+export type Cache = {
+  get<T>(name: string, make: () => T): T
+  clear(): void
+}
+
+/** Names come from our rows, but the bound holds whatever happens. */
+const MAX_ENTRIES = 10_000
+
+export function createCache(): Cache {
+  const entries = new Map<string, unknown>()
+  return {
+    get<T>(name: string, make: () => T): T {
+      if (entries.has(name)) return entries.get(name) as T
+      const made = make()
+      if (entries.size >= MAX_ENTRIES) entries.clear()
+      entries.set(name, made)
+      return made
+    },
+    clear: () => entries.clear(),
+  }
+}

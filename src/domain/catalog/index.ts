@@ -1,0 +1,3 @@
+export { findModel, listModels, type Model } from './find'
+export { type CheckedInput, checkInput, describeInput } from './input'
+export { seed } from './seed'

@@ -1,0 +1,2 @@
+export { append, type NewEvent } from './append'
+export { type Event, find } from './find'

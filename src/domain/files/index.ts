@@ -1,0 +1,7 @@
+export { describe, type OutputView, type StoredOutput } from './describe'
+export { discardBlobs, discardLater } from './discard'
+export { eraseOf } from './erase-of'
+export { type Link, linkTo } from './link'
+export { findFile, type OpenedFile, openLink } from './open-link'
+export { recordOutput } from './record'
+export { type Taken, take, Unusable } from './take'

@@ -1,0 +1,53 @@
+import { formatId } from '@/base/ids'
+import { invariant } from '@/base/invariant'
+import type { Deps } from '@/deps'
+import type { Provider, ProviderContext, ProviderInput } from '@/providers/spec'
+import type { CheckedInput } from '../catalog'
+import type { ActiveJob } from '../jobs'
+import type { Attempt } from './attempts'
+import { callbackToken } from './callback-token'
+
+export function providerOf(deps: Deps, attempt: Attempt): Provider {
+  const provider = deps.providers.get(attempt.provider)
+  invariant(provider, `provider ${attempt.provider} of an attempt is registered`)
+  return provider
+}
+
+export function contextOf(
+  deps: Deps,
+  attempt: Attempt,
+  job: Pick<ActiveJob, 'mode'>,
+  signal: AbortSignal,
+): ProviderContext {
+  const { publicUrl } = deps.config
+  const reference = formatId('attempt', attempt.id)
+  // Vendors refuse plain http, and a token in a plain address is no secret.
+  const isReachable = publicUrl?.startsWith('https://') && job.mode === 'live'
+  return {
+    fetch: deps.fetch,
+    apiKey: null,
+    signal,
+    reference,
+    attemptNumber: attempt.number,
+    callbackUrl: isReachable
+      ? `${publicUrl}/callbacks/${attempt.provider}/${reference}/${callbackToken(deps, attempt.id)}`
+      : null,
+    nowMs: deps.clock.now(),
+  }
+}
+
+export function inputOf(attempt: Attempt, job: ActiveJob): ProviderInput {
+  // Written by submit from a checked value, and by nobody else.
+  const input = JSON.parse(job.input) as CheckedInput
+  return {
+    providerModel: attempt.providerModel,
+    kind: job.kind,
+    prompt: input.prompt,
+    images: input.images,
+    aspectRatio: input.aspectRatio,
+    numOutputs: input.numOutputs,
+    outputFormat: input.outputFormat,
+    extra: input.extra,
+    params: input.providerParams[attempt.provider] ?? {},
+  }
+}

@@ -1,0 +1,136 @@
+import { Superseded } from '@/base/errors'
+import type { FileId } from '@/base/ids'
+import { write } from '@/db/write'
+import type { Deps } from '@/deps'
+import type { Done, Output } from '@/providers/spec'
+import { finish } from '@/queue/finish'
+import type { Claim, Outcome } from '@/queue/task'
+import { discardBlobs, take, Unusable } from '../files'
+import { end } from '../jobs'
+import { endAttempt, markProduced, Produced } from './attempts'
+import { providerOf } from './context'
+import type { Plan } from './prepare'
+import { fail } from './refused'
+
+/**
+ * What the provider made becomes ours. Bytes in hand are stored first; addresses are written down before
+ * the first is fetched, so that a crash while copying never generates again.
+ */
+export async function keepOutputs(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  done: Done,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const outputs = done.outputs.slice(0, plan.job.numOutputs)
+  const produced = (
+    await Promise.all(outputs.map((output, index) => inHand(deps, plan, output, index, signal)))
+  ).filter(output => output !== null)
+  const isAllHere = produced.every(output => output.type !== 'address')
+  const costMicroUsd = done.usage?.costMicroUsd ?? 0
+
+  if (isAllHere) return await settle(deps, claim, plan, produced, costMicroUsd)
+  if (!providerOf(deps, plan.attempt).startIsRepeatable) {
+    await write(deps.db, tx => markProduced(tx, plan.attempt.id, produced))
+  }
+  return await copyAll(deps, claim, plan, produced, signal, costMicroUsd)
+}
+
+/** Goes on where an earlier run stopped: the same addresses, the same file ids. */
+export async function copyOutputs(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const produced = Produced.parse(JSON.parse(plan.attempt.outputs ?? '[]'))
+  return await copyAll(deps, claim, plan, produced, signal, 0)
+}
+
+async function inHand(
+  deps: Deps,
+  plan: Plan,
+  output: Output,
+  index: number,
+  signal: AbortSignal,
+): Promise<Produced[number] | null> {
+  if (output.type === 'text') return { type: 'text', text: output.text }
+  if (output.type === 'json') return { type: 'text', text: JSON.stringify(output.value) }
+  const fileId = (plan.attempt.firstFileId + index) as FileId
+  if ('url' in output) {
+    return { type: 'address', fileId, url: output.url, contentType: output.contentType }
+  }
+  return await usable(deps, plan, async () => ({
+    type: 'stored' as const,
+    ...(await take(deps, output, fileId, signal)),
+  }))
+}
+
+async function copyAll(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  produced: Produced,
+  signal: AbortSignal,
+  costMicroUsd: number,
+): Promise<Outcome> {
+  const copied = await Promise.all(
+    produced.map(async output => {
+      if (output.type !== 'address') return output
+      const { fileId, url, contentType } = output
+      return await usable(deps, plan, async () => ({
+        type: 'stored' as const,
+        ...(await take(deps, { type: 'file', url, contentType }, fileId, signal)),
+      }))
+    }),
+  )
+  return await settle(
+    deps,
+    claim,
+    plan,
+    copied.filter(output => output !== null),
+    costMicroUsd,
+  )
+}
+
+/** One broken picture of four costs the user that one, not the other three. */
+async function usable<T>(deps: Deps, plan: Plan, act: () => Promise<T>): Promise<T | null> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error
+    deps.log.warn('an output could not be used', { attempt: plan.attempt.id, error })
+    return null
+  }
+}
+
+async function settle(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  produced: Produced,
+  costMicroUsd: number,
+): Promise<Outcome> {
+  const { attempt, job } = plan
+  const outputs = produced.flatMap(output => (output.type === 'address' ? [] : [output]))
+  try {
+    await write(deps.db, tx => {
+      if (outputs.length === 0) {
+        endAttempt(tx, attempt.id, {
+          state: 'failed',
+          message: 'nothing usable was made',
+          costMicroUsd,
+        })
+        return fail(tx, claim, plan, 'output_unusable')
+      }
+      endAttempt(tx, attempt.id, { state: 'succeeded', costMicroUsd })
+      end(tx, job.id, { status: 'succeeded', outputs, costMicroUsd })
+      finish(tx, claim)
+    })
+  } catch (error) {
+    if (error instanceof Superseded) await discardBlobs(deps, attempt.firstFileId, job.numOutputs)
+    throw error
+  }
+  return { outcome: 'handled' }
+}

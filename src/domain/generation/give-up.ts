@@ -1,0 +1,17 @@
+import type { JobId } from '@/base/ids'
+import type { Tx } from '@/db/write'
+import { discardLater } from '../files'
+import { activeJob, end } from '../jobs'
+import { attemptsOf, endAttempt } from './attempts'
+
+/** Our own handler failed too often, or the job killed the process: it fails and its tokens go back. */
+export function giveUp(tx: Tx, jobId: JobId, reason: 'failures' | 'poison'): void {
+  const job = activeJob(tx, jobId)
+  const last = attemptsOf(tx, jobId).at(-1)
+  if (last) {
+    endAttempt(tx, last.id, { state: 'failed', message: `given up: ${reason}` })
+    discardLater(tx, last.firstFileId, job.numOutputs)
+  }
+  const errorCode = last?.state === 'produced' ? 'output_unusable' : 'internal'
+  end(tx, jobId, { status: 'failed', errorCode })
+}

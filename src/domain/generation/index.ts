@@ -1,0 +1,6 @@
+export { cancelRemote } from './cancel-remote'
+export { eraseJob } from './erase-job'
+export { execute } from './execute'
+export { giveUp } from './give-up'
+export { type Plan, prepare } from './prepare'
+export { receiveCallback } from './receive-callback'

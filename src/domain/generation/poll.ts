@@ -1,0 +1,69 @@
+import { SECOND } from '@/base/clock'
+import { invariant } from '@/base/invariant'
+import { write } from '@/db/write'
+import type { Deps } from '@/deps'
+import { toProviderError } from '@/providers/errors'
+import type { StartResult } from '@/providers/spec'
+import { snooze } from '@/queue/finish'
+import type { Claim, Outcome } from '@/queue/task'
+import { endAttempt, StoredOperation } from './attempts'
+import { contextOf, providerOf } from './context'
+import { keepOutputs } from './copy-outputs'
+import type { Plan } from './prepare'
+import { fail, refused } from './refused'
+
+/** After a poll that told nothing: the network or the vendor's limit, not the job. */
+const ASK_AGAIN_MS = 5 * SECOND
+
+/** Asks the provider how its operation stands. */
+export async function pollAttempt(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { attempt } = plan
+  const provider = providerOf(deps, attempt)
+  invariant(provider.poll && attempt.operation, 'a waiting attempt can be polled')
+  const operation = StoredOperation.parse(JSON.parse(attempt.operation))
+  const context = contextOf(deps, attempt, plan.job, signal)
+
+  let result: StartResult
+  try {
+    result = await provider.poll(operation, context)
+  } catch (thrown) {
+    const error = toProviderError(thrown)
+    // `rejected` and `unavailable` say that the operation has ended; the others say nothing about it.
+    if (error.kind === 'rejected' || error.kind === 'unavailable') {
+      return await refused(deps, claim, plan, error)
+    }
+    return await askAgain(deps, claim, plan, error.retryAfterMs ?? ASK_AGAIN_MS)
+  }
+  if (result.state === 'done') return await keepOutputs(deps, claim, plan, result, signal)
+  return await askAgain(deps, claim, plan, result.pollAfterMs)
+}
+
+/** Comes back later, but not beyond the deadline: then the vendor had its time, and the tokens go back. */
+async function askAgain(deps: Deps, claim: Claim, plan: Plan, afterMs: number): Promise<Outcome> {
+  const { attempt } = plan
+  const isLate = deps.clock.now() >= attempt.deadlineAt
+  await write(deps.db, tx => {
+    if (isLate) {
+      endAttempt(tx, attempt.id, { state: 'failed', message: 'the deadline passed' })
+      fail(tx, claim, plan, 'timeout')
+    } else {
+      snooze(tx, claim, Math.min(tx.now + afterMs, attempt.deadlineAt), 'polls')
+    }
+  })
+  if (isLate) await tellVendor(deps, plan)
+  return { outcome: 'handled' }
+}
+
+async function tellVendor(deps: Deps, plan: Plan) {
+  const { attempt, job } = plan
+  const operation = StoredOperation.parse(JSON.parse(attempt.operation ?? '{}'))
+  const context = contextOf(deps, attempt, job, AbortSignal.timeout(ASK_AGAIN_MS))
+  await providerOf(deps, attempt)
+    .cancel?.(operation, context)
+    .catch(error => deps.log.info('a late operation could not be cancelled', { error }))
+}

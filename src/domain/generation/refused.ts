@@ -1,0 +1,44 @@
+import { backoffMs } from '@/base/backoff'
+import { MINUTE, SECOND } from '@/base/clock'
+import { type Tx, write } from '@/db/write'
+import type { Deps } from '@/deps'
+import type { ProviderError } from '@/providers/errors'
+import { finish, snooze } from '@/queue/finish'
+import type { Claim, Outcome } from '@/queue/task'
+import { end, type JobErrorCode } from '../jobs'
+import { endAttempt } from './attempts'
+import type { Plan } from './prepare'
+
+/** Over all providers. More would only make the user wait longer for the same no. */
+const MAX_ATTEMPTS = 4
+const BACKOFF = { firstMs: SECOND, capMs: MINUTE }
+
+/** The attempt ended without a result and nothing was left running: again later, elsewhere, or not at all. */
+export async function refused(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  error: ProviderError,
+): Promise<Outcome> {
+  await write(deps.db, tx => {
+    endAttempt(tx, plan.attempt.id, { state: 'refused', kind: error.kind, message: error.message })
+    const isFinal = error.kind === 'rejected' || plan.attempt.number >= MAX_ATTEMPTS
+    if (isFinal) fail(tx, claim, plan, errorCodeOf(error))
+    else snooze(tx, claim, tx.now + waitOf(tx, plan, error), 'jobs')
+  })
+  return { outcome: 'handled' }
+}
+
+export function fail(tx: Tx, claim: Claim, plan: Plan, errorCode: JobErrorCode) {
+  end(tx, plan.job.id, { status: 'failed', errorCode })
+  finish(tx, claim)
+}
+
+function errorCodeOf(error: ProviderError): JobErrorCode {
+  if (error.kind !== 'rejected') return 'provider_failed'
+  return error.reason === 'content' ? 'content_rejected' : 'invalid_for_provider'
+}
+
+function waitOf(tx: Tx, plan: Plan, error: ProviderError): number {
+  return error.retryAfterMs ?? backoffMs(plan.attempt.number, tx.random(), BACKOFF)
+}

@@ -1,0 +1,71 @@
+import { Superseded } from '@/base/errors'
+import { write } from '@/db/write'
+import type { Deps } from '@/deps'
+import { type ProviderError, toProviderError } from '@/providers/errors'
+import type { Pending, Provider, ProviderContext, StartResult } from '@/providers/spec'
+import { snooze } from '@/queue/finish'
+import type { Claim, Outcome } from '@/queue/task'
+import { markUnknown, markWaiting } from './attempts'
+import { contextOf, inputOf, providerOf } from './context'
+import { keepOutputs } from './copy-outputs'
+import type { Plan } from './prepare'
+import { refused } from './refused'
+
+/** Asks the provider to begin. The intent is on disk already, so whatever happens here is accounted for. */
+export async function startAttempt(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const provider = providerOf(deps, plan.attempt)
+  const context = contextOf(deps, plan.attempt, plan.job, signal)
+  let result: StartResult
+  try {
+    result = await provider.start(inputOf(plan.attempt, plan.job), context)
+  } catch (thrown) {
+    const error = toProviderError(thrown)
+    if (error.kind === 'unknown_outcome' && !provider.startIsRepeatable) {
+      return await suspected(deps, claim, plan, error)
+    }
+    return await refused(deps, claim, plan, error)
+  }
+  if (result.state === 'done') return await keepOutputs(deps, claim, plan, result, signal)
+  return await waiting(deps, claim, plan, { provider, context, result })
+}
+
+async function waiting(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  started: { provider: Provider; context: ProviderContext; result: Pending },
+): Promise<Outcome> {
+  const { operation, pollAfterMs } = started.result
+  try {
+    await write(deps.db, tx => {
+      markWaiting(tx, plan.attempt.id, operation)
+      snooze(tx, claim, Math.min(tx.now + pollAfterMs, plan.attempt.deadlineAt), 'polls')
+    })
+  } catch (error) {
+    // Cancelled while the vendor answered: nobody else knows this operation, so we tell the vendor.
+    if (error instanceof Superseded) await started.provider.cancel?.(operation, started.context)
+    throw error
+  }
+  return { outcome: 'handled' }
+}
+
+/** How soon an unknown outcome is asked about first. */
+const ASK_AFTER_MS = 10_000
+
+async function suspected(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  error: ProviderError,
+): Promise<Outcome> {
+  await write(deps.db, tx => {
+    markUnknown(tx, plan.attempt.id, error.message)
+    snooze(tx, claim, Math.min(tx.now + ASK_AFTER_MS, plan.attempt.deadlineAt), 'polls')
+  })
+  return { outcome: 'handled' }
+}

@@ -1,0 +1,2 @@
+export { fingerprint } from './fingerprint'
+export { forgetOld, type OnceResult, once, type Scope } from './once'

@@ -1,0 +1,16 @@
+import type { JobId } from '@/base/ids'
+import { command } from '@/db/statements'
+import type { Tx } from '@/db/write'
+
+const eraseInput = command<{ id: number }>('DELETE FROM job_inputs WHERE job_id = $id')
+const eraseOutputs = command<{ id: number }>('DELETE FROM job_outputs WHERE job_id = $id')
+const eraseRest = command<{ id: number }>(
+  `UPDATE jobs SET metadata = '{}', webhook_url = NULL WHERE id = $id`,
+)
+
+/** Erases what a person wrote and got: prompt, outputs, metadata. The bare row stays for the accounts. */
+export function eraseJob(tx: Tx, id: JobId): void {
+  eraseInput.run(tx, { id })
+  eraseOutputs.run(tx, { id })
+  eraseRest.run(tx, { id })
+}

@@ -1,0 +1,43 @@
+import { mustChangeOne, Superseded } from '@/base/errors'
+import type { JobId, ModelId, RealmId, UserId } from '@/base/ids'
+import { command, query } from '@/db/statements'
+import type { Tx } from '@/db/write'
+import type { Mode } from '@/deps'
+
+/** What an executor needs of a job that has not ended. */
+export type ActiveJob = {
+  id: JobId
+  realmId: RealmId
+  mode: Mode
+  userId: UserId
+  kind: string
+  modelId: ModelId
+  modelName: string
+  numOutputs: number
+  /** JSON of the checked input. */
+  input: string
+}
+
+const active = query<{ id: number }, ActiveJob>(
+  `SELECT j.id, j.realm_id AS realmId, r.mode, j.user_id AS userId, j.kind, j.model_id AS modelId,
+     j.model_name AS modelName, j.num_outputs AS numOutputs, i.input
+   FROM jobs j JOIN realms r ON r.id = j.realm_id JOIN job_inputs i ON i.job_id = j.id
+   WHERE j.id = $id AND j.status IN ('queued', 'running')`,
+)
+const run = command<{ id: number; now: number; provider: string }>(
+  `UPDATE jobs SET status = 'running', started_at = coalesce(started_at, $now), attempts = attempts + 1,
+     provider_used = $provider
+   WHERE id = $id AND status IN ('queued', 'running')`,
+)
+
+/** Throws Superseded when the job has ended: whoever wanted to work on it has lost. */
+export function activeJob(tx: Tx, id: JobId): ActiveJob {
+  const job = active.get(tx, { id })
+  if (!job) throw new Superseded('job has ended')
+  return job
+}
+
+/** Another attempt begins, at this provider. */
+export function start(tx: Tx, id: JobId, provider: string): void {
+  mustChangeOne(run.run(tx, { id, now: tx.now, provider }), 'job has ended')
+}

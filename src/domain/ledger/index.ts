@@ -1,0 +1,6 @@
+export { type Balance, balanceOf } from './balance'
+export { type Grant, type GrantResult, grant } from './grant'
+export { type HoldRequest, hold } from './hold'
+export { type Entry, entriesByKeyPrefix, entryByKey, listEntries } from './list-entries'
+export { settle, voidHold } from './resolve'
+export { type Difference, verify } from './verify'

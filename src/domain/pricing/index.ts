@@ -1,0 +1,1 @@
+export { type Quote, quote } from './quote'

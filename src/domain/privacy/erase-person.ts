@@ -1,0 +1,21 @@
+import type { UserId } from '@/base/ids'
+import type { Deps } from '@/deps'
+import * as files from '../files'
+import * as generation from '../generation'
+import * as jobs from '../jobs'
+import * as webhooks from '../webhooks'
+
+/**
+ * Erases in every room what a person left, after `users.erase` took their name away: running jobs are
+ * cancelled and refunded; prompts, outputs, files and webhook bodies go. Every step can be repeated, so the
+ * task that runs this may die anywhere.
+ */
+export async function erasePerson(deps: Deps, userId: UserId): Promise<void> {
+  await jobs.cancelAllOf(deps, userId)
+  await files.eraseOf(deps, userId)
+  await jobs.eachJobOf(deps, userId, (tx, jobId) => {
+    generation.eraseJob(tx, jobId)
+    webhooks.eraseJob(tx, jobId)
+    jobs.eraseJob(tx, jobId)
+  })
+}

@@ -1,0 +1,1 @@
+export { type Choice, canServe, choose, SANDBOX, type Tried } from './choose'

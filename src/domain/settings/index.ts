@@ -1,0 +1,1 @@
+export { loadSecretKey, proveSecretKey, SecretKeyError } from './secret-key'

@@ -1,0 +1,52 @@
+import type { RealmId, UserId } from '@/base/ids'
+import type { Db } from '@/db/open'
+import { query } from '@/db/statements'
+import type { Tx } from '@/db/write'
+
+export type User = {
+  id: UserId
+  realmId: RealmId
+  externalId: string | null
+  balance: number
+  reserved: number
+  totalJobs: number
+  successfulJobs: number
+  /** JSON, as it was checked when it came in. */
+  metadata: string
+  isActive: 0 | 1
+  createdAt: number
+}
+
+const COLUMNS = `u.id, u.realm_id AS realmId, u.external_id AS externalId, u.balance, u.reserved,
+  u.total_jobs AS totalJobs, u.successful_jobs AS successfulJobs, u.metadata, u.is_active AS isActive,
+  u.created_at AS createdAt`
+
+const byExternalId = query<{ realmId: number; externalId: string }, User>(
+  `SELECT ${COLUMNS} FROM user_identities i JOIN users u ON u.id = i.user_id
+   WHERE i.realm_id = $realmId AND i.kind = 'external' AND i.subject = $externalId`,
+)
+const byId = query<{ realmId: number; id: number }, User>(
+  `SELECT ${COLUMNS} FROM users u WHERE u.realm_id = $realmId AND u.id = $id`,
+)
+const newest = query<{ realmId: number; before: number; limit: number }, User>(
+  `SELECT ${COLUMNS} FROM users u
+   WHERE u.realm_id = $realmId AND u.id < $before AND u.external_id IS NOT NULL
+   ORDER BY u.id DESC LIMIT $limit`,
+)
+
+export function findByExternalId(from: Db | Tx, realmId: RealmId, externalId: string): User | null {
+  return byExternalId.get(from, { realmId, externalId })
+}
+
+export function findById(from: Db | Tx, realmId: RealmId, id: UserId): User | null {
+  return byId.get(from, { realmId, id })
+}
+
+/** Newest first; erased people are gone from it. */
+export function listUsers(
+  db: Db,
+  realmId: RealmId,
+  page: { before: number; limit: number },
+): User[] {
+  return newest.all(db, { realmId, ...page })
+}

@@ -1,0 +1,71 @@
+import { AppError, invalidInput } from '@/base/errors'
+import { formatId } from '@/base/ids'
+import { write } from '@/db/write'
+import type { Actor, Deps, Realm } from '@/deps'
+import { record } from '../audit'
+import { type Entry, entriesByKeyPrefix, grant } from '../ledger'
+import { ensure } from './ensure'
+
+export type BatchGrant = { externalId: string; amount: number; reason: string }
+export type BatchAnswer = {
+  entries: Pick<Entry, 'id' | 'amount' | 'balanceAfter'>[]
+  isReplay: boolean
+}
+
+/** The key is encoded so that none can look like another key's item. Items sort as text inside the ledger's key index. */
+const ITEM_DIGITS = 4
+
+/** All or nothing, in one write. Answers one entry for each grant, in order. */
+export async function grantBatch(
+  deps: Deps,
+  actor: Actor,
+  realm: Realm,
+  grants: BatchGrant[],
+  idempotency: { key: string; hash: string } | null,
+): Promise<BatchAnswer> {
+  return await write(deps.db, tx => {
+    const prefix = idempotency ? `${realm.id}:batch:${encodeURIComponent(idempotency.key)}#` : null
+    const kept = prefix ? entriesByKeyPrefix(tx, prefix) : []
+    if (kept[0]) {
+      if (kept[0].requestHash !== idempotency?.hash) throw new AppError('idempotency_mismatch')
+      return { entries: kept, isReplay: true }
+    }
+    const entries = grants.map((item, index) => {
+      const { user } = ensure(tx, deps.secrets, {
+        realm,
+        externalId: item.externalId,
+        mayHaveWelcomeGrant: true,
+      })
+      const key = prefix ? `${prefix}${String(index).padStart(ITEM_DIGITS, '0')}` : null
+      const made = grantAt(index, () =>
+        grant(tx, {
+          realmId: realm.id,
+          userId: user.id,
+          amount: item.amount,
+          type: 'GRANT',
+          description: item.reason,
+          ...(key && idempotency ? { idempotency: { key, hash: idempotency.hash } } : {}),
+        }),
+      )
+      return { id: made.entryId, amount: item.amount, balanceAfter: made.newBalance }
+    })
+    const total = grants.reduce((sum, item) => sum + item.amount, 0)
+    record(tx, actor, 'tokens.batch', formatId('app', realm.appId), {
+      grants: grants.length,
+      total,
+    })
+    return { entries, isReplay: false }
+  })
+}
+
+/** An error inside item 7 names item 7. */
+function grantAt<T>(index: number, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'invalid_input') {
+      throw invalidInput(`grants.${index}.amount`, 'would lift the balance too high')
+    }
+    throw error
+  }
+}

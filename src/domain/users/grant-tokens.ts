@@ -1,0 +1,68 @@
+import { AppError } from '@/base/errors'
+import { type EntryId, formatId } from '@/base/ids'
+import { write } from '@/db/write'
+import type { Actor, Deps, Realm } from '@/deps'
+import { record } from '../audit'
+import { entryByKey, grant } from '../ledger'
+import { ensure } from './ensure'
+
+export type GrantAnswer = {
+  previousBalance: number
+  amountAdded: number
+  newBalance: number
+  entryId: EntryId
+  isReplay: boolean
+}
+
+/**
+ * Gives tokens to a user, made when unknown, in one write. The idempotency key is kept for ever on the
+ * ledger entry. Throws 422 when the key was used with another body.
+ */
+export async function grantTokens(
+  deps: Deps,
+  actor: Actor,
+  realm: Realm,
+  input: {
+    externalId: string
+    amount: number
+    reason: string
+    type: 'GRANT' | 'BONUS'
+    idempotency: { key: string; hash: string } | null
+  },
+): Promise<GrantAnswer> {
+  return await write(deps.db, tx => {
+    const { user } = ensure(tx, deps.secrets, {
+      realm,
+      externalId: input.externalId,
+      mayHaveWelcomeGrant: true,
+    })
+    const key = input.idempotency ? `${realm.id}:grant:${user.id}:${input.idempotency.key}` : null
+    const kept = key ? entryByKey(tx, key) : null
+    if (kept) {
+      if (kept.requestHash !== input.idempotency?.hash) throw new AppError('idempotency_mismatch')
+      return {
+        previousBalance: kept.balanceAfter - kept.amount,
+        amountAdded: kept.amount,
+        newBalance: kept.balanceAfter,
+        entryId: kept.id,
+        isReplay: true,
+      }
+    }
+    const made = grant(tx, {
+      realmId: realm.id,
+      userId: user.id,
+      amount: input.amount,
+      type: input.type,
+      description: input.reason,
+      ...(key && input.idempotency ? { idempotency: { key, hash: input.idempotency.hash } } : {}),
+    })
+    record(tx, actor, 'tokens.grant', formatId('user', user.id), { amount: input.amount })
+    return {
+      previousBalance: made.previousBalance,
+      amountAdded: input.amount,
+      newBalance: made.newBalance,
+      entryId: made.entryId,
+      isReplay: false,
+    }
+  })
+}

@@ -1,0 +1,8 @@
+export { create, type UserChange, update } from './change'
+export { countJob, countSuccess } from './count-jobs'
+export { ensure, type NewUser } from './ensure'
+export { erase, forgetPerson } from './erase'
+export { isExternalId } from './external-id'
+export { findByExternalId, findById, listUsers, type User } from './find'
+export { type BatchAnswer, grantBatch } from './grant-batch'
+export { type GrantAnswer, grantTokens } from './grant-tokens'

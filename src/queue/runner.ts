@@ -1,0 +1,342 @@
+import { backoffMs } from '@/base/backoff'
+import { MINUTE, SECOND } from '@/base/clock'
+import { AppError, Superseded } from '@/base/errors'
+import type { Log } from '@/base/log'
+import type { ForeignCommits } from '@/db/foreign-commits'
+import type { Db } from '@/db/open'
+import { type Tx, write } from '@/db/write'
+import { claim as claimTask, makeDue, nextRunAt, type ReadyTask, readyTasks } from './claim'
+import { finish, release, retry, snooze } from './finish'
+import type { Lanes } from './lanes'
+import { rescue } from './rescue'
+import type { Claim, Outcome, Pool, Task } from './task'
+
+/** How tasks of one kind are run. */
+export type Kind = {
+  pool: Pool
+  /** A handler that takes longer is told to stop, and a little later loses its claim. */
+  timeoutMs: number
+  /** How often it may throw before it is given up. */
+  maxFailures: number
+  /** Runs in the claim's own transaction: the intent is on disk before anything happens outside. */
+  prepare?(tx: Tx, claim: Claim): unknown
+  handle(claim: Claim, prepared: unknown, signal: AbortSignal): Promise<Outcome>
+  /** It failed too often, or killed the process while alone: undo what it stood for. */
+  giveUp?(tx: Tx, task: Task, reason: 'failures' | 'poison'): void
+}
+
+export type Runner = {
+  start(): Promise<void>
+  /** Stops claiming, lets handlers finish for `graceMs`, gives the rest back. */
+  stop(graceMs: number): Promise<void>
+  /** Does everything that is due, and what that makes due, and answers when nothing is left. For tests. */
+  settleAll(): Promise<void>
+  stats(): { running: Record<Pool, number>; ready: Record<Pool, number>; isStopping: boolean }
+}
+
+export type RunnerOptions = {
+  db: Db
+  log: Log
+  lanes: Lanes
+  foreign: ForeignCommits
+  bootId: number
+  kinds: Record<string, Kind>
+  bounds?: Partial<Record<Pool, number>>
+}
+
+const POOLS: Pool[] = ['jobs', 'polls', 'deliveries', 'chores', 'quarantine']
+/** Slots. A slot is held while a vendor answers a start or a file is fetched, never while a vendor works. */
+const BOUNDS: Record<Pool, number> = {
+  jobs: 64,
+  polls: 32,
+  deliveries: 32,
+  chores: 8,
+  quarantine: 1,
+}
+/** Clocks jump, and timers overflow at 24.8 days: look again at least this often. */
+const LOOK_AGAIN_MS = 15 * SECOND
+/** While idle, a shell command's order is seen this soon. */
+const FOREIGN_LOOK_MS = 500
+const DUE_AT_ONCE = 500
+const TIMEOUT_GRACE_MS = 5 * SECOND
+const RETRY = { firstMs: SECOND, capMs: 15 * MINUTE }
+
+/** Claims what is ready, runs it, and writes what came of it. Woken by commits, not by polling. */
+export function createRunner(options: RunnerOptions): Runner {
+  const { db, log, lanes, bootId, kinds } = options
+  const bounds = { ...BOUNDS, ...options.bounds }
+  const running: Record<Pool, number> = {
+    jobs: 0,
+    polls: 0,
+    deliveries: 0,
+    chores: 0,
+    quarantine: 0,
+  }
+  const active = new Map<number, { claim: Claim; abort: AbortController }>()
+  let isStarted = false
+  let isStopping = false
+  let isPumpArmed = false
+  let isOthersTurn = false
+  let timer: Timer | null = null
+  let timerAt = Number.POSITIVE_INFINITY
+  let quiet: (() => void)[] = []
+  const unsubscribe: (() => void)[] = []
+
+  const busy = () => POOLS.reduce((sum, pool) => sum + running[pool], 0)
+
+  const armPump = () => {
+    if (isPumpArmed || !isStarted) return
+    isPumpArmed = true
+    setImmediate(pump)
+  }
+
+  const pump = () => {
+    isPumpArmed = false
+    if (isStopping) return
+    if (lanes.has('quarantine') && !isOthersTurn) {
+      // Blame needs it alone: nothing else starts until it has run.
+      if (busy() === 0) startNext('quarantine')
+      return
+    }
+    isOthersTurn = false
+    for (const pool of POOLS) {
+      if (pool === 'quarantine') continue
+      while (running[pool] < bounds[pool] && startNext(pool)) {}
+    }
+    if (busy() === 0) settleQuiet()
+  }
+
+  const startNext = (pool: Pool): boolean => {
+    const next = lanes.take(pool)
+    if (!next) return false
+    running[pool]++
+    void runOne(next).finally(() => {
+      running[pool]--
+      if (pool === 'quarantine') isOthersTurn = true
+      armPump()
+    })
+    return true
+  }
+
+  const runOne = async (next: ReadyTask) => {
+    let claimed: { claim: Claim; kind: Kind; prepared: unknown }
+    try {
+      claimed = await write(db, tx => {
+        const taken = claimTask(tx, next.id, bootId)
+        const kind = kinds[taken.task.kind]
+        if (!kind) throw new Error(`no handler for task kind ${taken.task.kind}`)
+        const homePool = taken.task.pool === 'quarantine' ? kind.pool : taken.task.pool
+        const claim = { ...taken, homePool }
+        return { claim, kind, prepared: kind.prepare?.(tx, claim) }
+      })
+    } catch (error) {
+      return claimFailed(next, error)
+    }
+    await runHandler(claimed.claim, claimed.kind, claimed.prepared)
+  }
+
+  const claimFailed = async (next: ReadyTask, error: unknown) => {
+    if (error instanceof Superseded) return
+    if (error instanceof AppError && error.code === 'busy') {
+      // The disk is full or the shell writes: nothing is wrong with this task.
+      await Bun.sleep(SECOND)
+      lanes.add(next)
+      return
+    }
+    log.error('a task could not be claimed', { task: next.id, error })
+    await postpone(next, error)
+  }
+
+  /** Its preparation throws: counted like a handler that throws, in a claim without it. */
+  const postpone = async (next: ReadyTask, error: unknown) => {
+    try {
+      await write(db, tx => {
+        const taken = claimTask(tx, next.id, bootId)
+        const kind = kinds[taken.task.kind]
+        const claim = { ...taken, homePool: kind?.pool ?? 'chores' }
+        failed(tx, claim, kind, { outcome: 'retry', error })
+      })
+    } catch (again) {
+      if (!(again instanceof Superseded))
+        log.error('a task could not be postponed', { error: again })
+    }
+  }
+
+  const runHandler = async (claim: Claim, kind: Kind, prepared: unknown) => {
+    const abort = new AbortController()
+    active.set(claim.token, { claim, abort })
+    try {
+      const outcome = await bounded(claim, kind, prepared, abort)
+      await record(claim, kind, outcome)
+    } catch (error) {
+      if (error instanceof Superseded) log.debug('a task was superseded', { task: claim.task.id })
+      else log.error('the end of a task could not be written', { task: claim.task.id, error })
+    } finally {
+      active.delete(claim.token)
+    }
+  }
+
+  /** The handler's outcome; a throw, or silence beyond its timeout, is a failure. */
+  const bounded = async (
+    claim: Claim,
+    kind: Kind,
+    prepared: unknown,
+    abort: AbortController,
+  ): Promise<Outcome> => {
+    const late = Promise.withResolvers<Outcome>()
+    const stop = setTimeout(() => abort.abort(new Error('the task took too long')), kind.timeoutMs)
+    const give = setTimeout(() => {
+      late.resolve({ outcome: 'retry', error: new Error('the task hung beyond its timeout') })
+    }, kind.timeoutMs + TIMEOUT_GRACE_MS)
+    try {
+      return await Promise.race([kind.handle(claim, prepared, abort.signal), late.promise])
+    } catch (error) {
+      if (error instanceof Superseded) throw error
+      return { outcome: 'retry', error }
+    } finally {
+      clearTimeout(stop)
+      clearTimeout(give)
+    }
+  }
+
+  const record = async (claim: Claim, kind: Kind, outcome: Outcome) => {
+    switch (outcome.outcome) {
+      case 'handled':
+        return
+      case 'done':
+        return await write(db, tx => finish(tx, claim))
+      case 'snooze':
+        return await write(db, tx => snooze(tx, claim, outcome.runAt, outcome.pool))
+      case 'retry':
+        log.warn('a task failed', {
+          task: claim.task.id,
+          kind: claim.task.kind,
+          failures: claim.task.failures + 1,
+          error: outcome.error,
+        })
+        return await write(db, tx => failed(tx, claim, kind, outcome))
+    }
+  }
+
+  const failed = (
+    tx: Tx,
+    claim: Claim,
+    kind: Kind | undefined,
+    outcome: Outcome & { outcome: 'retry' },
+  ) => {
+    const failures = claim.task.failures + 1
+    if (kind && failures >= kind.maxFailures) {
+      finish(tx, claim)
+      kind.giveUp?.(tx, claim.task, 'failures')
+      return
+    }
+    retry(tx, claim, outcome.runAt ?? tx.now + backoffMs(failures, tx.random(), RETRY))
+  }
+
+  /** Sleeps until the next row is due; wakes earlier when an earlier one is scheduled. */
+  const armTimer = (runAt: number | null) => {
+    if (isStopping) return
+    const at = Math.min(runAt ?? Number.POSITIVE_INFINITY, db.clock.now() + LOOK_AGAIN_MS)
+    if (timer && timerAt <= at) return
+    if (timer) clearTimeout(timer)
+    timerAt = at
+    timer = setTimeout(() => void onTimer(), Math.max(at - db.clock.now(), 0))
+    timer.unref()
+  }
+
+  const onTimer = async () => {
+    timer = null
+    timerAt = Number.POSITIVE_INFINITY
+    try {
+      await ripen()
+    } catch (error) {
+      log.warn('due tasks could not be read', { error })
+    }
+    armTimer(nextRunAt(db))
+  }
+
+  const ripen = async (): Promise<number> => {
+    const runAt = nextRunAt(db)
+    if (runAt === null || runAt > db.clock.now()) return 0
+    const rows = await write(db, tx => makeDue(tx, DUE_AT_ONCE))
+    for (const row of rows) lanes.add(row)
+    if (rows.length > 0) armPump()
+    return rows.length
+  }
+
+  const reload = () => {
+    lanes.reload(readyTasks(db))
+    armTimer(nextRunAt(db))
+    armPump()
+  }
+
+  const lookForForeign = () => {
+    options.foreign.check()
+    if (!isStopping) setTimeout(lookForForeign, FOREIGN_LOOK_MS).unref()
+  }
+
+  const settleQuiet = () => {
+    const waiting = quiet
+    quiet = []
+    for (const done of waiting) done()
+  }
+
+  const whenQuiet = () =>
+    new Promise<void>(resolve => {
+      quiet.push(resolve)
+      armPump()
+    })
+
+  return {
+    async start() {
+      const { resumed, parked } = await write(db, tx => {
+        const left = rescue(tx, bootId)
+        if (left.parked) kinds[left.parked.kind]?.giveUp?.(tx, left.parked, 'poison')
+        return left
+      })
+      if (resumed > 0) log.info('resuming what the last run left', { tasks: resumed })
+      if (parked)
+        log.error('a task was alone each time the process died; it is given up', { parked })
+      isStarted = true
+      unsubscribe.push(
+        db.bus.subscribe('task.ready', task => {
+          lanes.add(task as ReadyTask)
+          armPump()
+        }),
+        db.bus.subscribe('task.gone', task => lanes.remove(task as ReadyTask)),
+        db.bus.subscribe('task.scheduled', ({ runAt }) => armTimer(runAt)),
+        db.bus.subscribe('foreign.commit', reload),
+      )
+      reload()
+      lookForForeign()
+    },
+
+    async stop(graceMs) {
+      isStopping = true
+      if (timer) clearTimeout(timer)
+      for (const end of unsubscribe) end()
+      const until = performance.now() + graceMs
+      while (busy() > 0 && performance.now() < until) await Bun.sleep(20)
+      const rest = [...active.values()]
+      if (rest.length > 0) {
+        log.warn('giving back unfinished tasks', { tasks: rest.map(entry => entry.claim.task.id) })
+        await Promise.allSettled(rest.map(({ claim }) => write(db, tx => release(tx, claim))))
+        for (const { abort } of rest) abort.abort(new Error('the server is stopping'))
+      }
+    },
+
+    async settleAll() {
+      do await whenQuiet()
+      while ((await ripen()) > 0)
+    },
+
+    stats: () => ({
+      running: { ...running },
+      ready: Object.fromEntries(POOLS.map(pool => [pool, lanes.size(pool)])) as Record<
+        Pool,
+        number
+      >,
+      isStopping,
+    }),
+  }
+}

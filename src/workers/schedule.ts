@@ -1,0 +1,36 @@
+import { HOUR, MINUTE, SECOND } from '@/base/clock'
+import { write } from '@/db/write'
+import type { Deps } from '@/deps'
+import { enqueue } from '@/queue/enqueue'
+
+/** What time itself orders. A slot that was missed while we were down is made up once, not once each. */
+export const SCHEDULE = [
+  { kind: 'keys.note_use', everyMs: MINUTE },
+  { kind: 'database.tidy', everyMs: 5 * MINUTE },
+  { kind: 'idempotency.forget', everyMs: HOUR },
+] as const
+
+const TICK_MS = 10 * SECOND
+
+/** Answers the way to stop it. */
+export function startSchedule(deps: Deps): () => void {
+  const slots = new Map<string, number>()
+  const tick = async () => {
+    const due = SCHEDULE.filter(({ kind, everyMs }) => {
+      const slot = Math.floor(deps.clock.now() / everyMs)
+      const isNew = slots.get(kind) !== slot
+      slots.set(kind, slot)
+      return isNew
+    })
+    if (due.length === 0) return
+    await write(deps.db, tx => {
+      for (const { kind } of due)
+        enqueue(tx, { kind, pool: 'chores', payload: {}, uniqueKey: kind })
+    })
+  }
+  const safeTick = () =>
+    void tick().catch(error => deps.log.warn('scheduled tasks could not be ordered', { error }))
+  safeTick()
+  const timer = setInterval(safeTick, TICK_MS)
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,107 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+
+/** A TCP peer on loopback that answers each complete request with whatever its script writes, or breaks. */
+export type Peer = {
+  port: number
+  /** Sockets that were opened to it. For TLS, only those whose handshake succeeded. */
+  readonly connections: number
+  /** Every complete request as it arrived, head and body. */
+  requests: string[]
+  /** Resolves when a socket that was open has closed. */
+  closed: Promise<void>
+  close(): Promise<void>
+}
+
+export type Script = (socket: Socket, request: number) => void
+
+/** `request` counts from 1 over all connections. */
+export async function startPeer(script: Script, tls?: typeof SELF_SIGNED): Promise<Peer> {
+  const requests: string[] = []
+  const sockets = new Set<Socket>()
+  const closed = Promise.withResolvers<void>()
+  let connections = 0
+  const accept = (socket: Socket) => {
+    connections += 1
+    sockets.add(socket)
+    let pending = ''
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      sockets.delete(socket)
+      closed.resolve()
+    })
+    socket.on('data', piece => {
+      pending += piece.toString('latin1')
+      const length = completeLength(pending)
+      if (length === null) return
+      requests.push(pending.slice(0, length))
+      pending = pending.slice(length)
+      script(socket, requests.length)
+    })
+  }
+  const server: Server = tls ? createTlsServer(tls, accept) : createServer(accept)
+  server.on('tlsClientError', () => {})
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const bound = server.address()
+  return {
+    port: bound !== null && typeof bound === 'object' ? bound.port : 0,
+    get connections() {
+      return connections
+    },
+    requests,
+    closed: closed.promise,
+    close() {
+      for (const socket of sockets) socket.destroy()
+      return new Promise<void>(resolve => server.close(() => resolve()))
+    },
+  }
+}
+
+/** A whole answer that keeps the connection open. */
+export function answer(body: string | Uint8Array, headers: string[] = [], status = '200 OK') {
+  const bytes = Buffer.from(body)
+  const lines = [`HTTP/1.1 ${status}`, `content-length: ${bytes.byteLength}`, ...headers]
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), bytes])
+}
+
+/** A port of loopback on which nobody listens. */
+export async function closedPort(): Promise<number> {
+  const peer = await startPeer(() => {})
+  await peer.close()
+  return peer.port
+}
+
+/** Null until a whole request has arrived. */
+function completeLength(text: string): number | null {
+  const end = text.indexOf('\r\n\r\n')
+  if (end < 0) return null
+  const length = /^content-length: (\d+)/im.exec(text.slice(0, end))?.[1] ?? '0'
+  const total = end + 4 + Number(length)
+  return text.length < total ? null : total
+}
+
+/**
+ * For tests only, trusted by nobody: pinned.test, second.test and 127.0.0.1, until 2126. Made once, so that
+ * the tests need no tool beside Bun.
+ */
+export const SELF_SIGNED = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBrTCCAVSgAwIBAgIUY7Qa0bI6M8C+q+qPAoNtT6lqlC4wCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLcGlubmVkLnRlc3QwIBcNMjYxMTIxMTQzNzU2WhgPMjEyNjEw
+MjgxNDM3NTZaMBYxFDASBgNVBAMMC3Bpbm5lZC50ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEH6sDz9f1P5bSY4P/TqmUSLH7pPo2flj/huMPRwrCuwEL8zMl
+l6mXvjRLxDqD0uLn3xt1ECceq4yL54RwehHVxKN+MHwwHQYDVR0OBBYEFC6ehZNE
+OUzLQ6QZ68smPEl7dOcGMB8GA1UdIwQYMBaAFC6ehZNEOUzLQ6QZ68smPEl7dOcG
+MA8GA1UdEwEB/wQFMAMBAf8wKQYDVR0RBCIwIIILcGlubmVkLnRlc3SCC3NlY29u
+ZC50ZXN0hwR/AAABMAoGCCqGSM49BAMCA0cAMEQCICjvUUAUTiXB5fpFDxS6KJtJ
+L9eBxTwTf7jPOdhPx58rAiBJCD8nJ83HzIQoGOrSavRpLJ01lqJukK9bgmvcrBFr
+wQ==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgLu7btyqTJ4rSn1Xf
+LP7W8qpmYi8fFP1o8d0hK8DnJX6hRANCAAQfqwPP1/U/ltJjg/9OqZRIsfuk+jZ+
+WP+G4w9HCsK7AQvzMyWXqZe+NEvEOoPS4uffG3UQJx6rjIvnhHB6EdXE
+-----END PRIVATE KEY-----
+`,
+}
