@@ -33,7 +33,8 @@ export function createLanes(): Lanes {
     if (!lane) {
       lane = { byPriority: new Map(), priorities: [], size: 0 }
       pool.lanes.set(task.lane, lane)
-      pool.order.push(task.lane)
+      // Behind all others of this round: a lane that comes back each time it was served would pass them.
+      pool.order.splice(pool.turn++, 0, task.lane)
     }
     let ids = lane.byPriority.get(task.priority)
     if (!ids) {

@@ -38,7 +38,7 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       pool: 'jobs',
       // A synchronous vendor may take its ten minutes; our own part is short.
       timeoutMs: 12 * MINUTE,
-      maxFailures: 6,
+      maxFailures: generation.MAX_FAILURES,
       prepare: (tx, claim) => generation.prepare(tx, deps, jobOf(claim.task)),
       handle: (claim, plan, signal) =>
         generation.execute(deps, claim, plan as ReturnType<typeof generation.prepare>, signal),

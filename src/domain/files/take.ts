@@ -1,4 +1,5 @@
 import { type FileId, formatId } from '@/base/ids'
+import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
 import { sha256Hex } from '@/base/secrets'
 import type { Deps } from '@/deps'
 import type { Output } from '@/providers/spec'
@@ -19,6 +20,11 @@ export class Unusable extends Error {
   override readonly name = 'Unusable'
 }
 
+/** It may be fetched at another time, or never. The message is for the log. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable'
+}
+
 /** Bounds of one output. A 4K picture is about 30 MB as PNG. */
 const MAX_BYTES = 100 * 1024 * 1024
 const MAX_PIXELS = 64_000_000
@@ -26,7 +32,7 @@ const FETCH_TIMEOUT_MS = 60_000
 
 /**
  * Brings one made file into the store under its file id. Run again it overwrites the same blob with the
- * same bytes, so a crash in between costs nothing. Throws Unusable, or what the fetch threw (try again).
+ * same bytes, so a crash in between costs nothing. Throws Unusable (for good) or Unreachable (for now).
  */
 export async function take(
   deps: Pick<Deps, 'storage' | 'fetch'>,
@@ -45,13 +51,28 @@ export async function take(
 }
 
 async function download(deps: Pick<Deps, 'fetch'>, url: string, signal: AbortSignal) {
-  const response = await deps.fetch(url, {
-    signal,
-    maxBytes: MAX_BYTES,
-    timeoutMs: FETCH_TIMEOUT_MS,
-  })
-  if (!response.ok) throw new Error(`the output answered ${response.status}`)
-  return new Uint8Array(await response.arrayBuffer())
+  try {
+    const response = await deps.fetch(url, {
+      signal,
+      maxBytes: MAX_BYTES,
+      timeoutMs: FETCH_TIMEOUT_MS,
+    })
+    if (response.ok) return new Uint8Array(await response.arrayBuffer())
+    // A body that nobody reads would hold its connection until the timeout.
+    await response.body?.cancel()
+    throw new Unreachable(`the output answered ${response.status}`)
+  } catch (error) {
+    if (error instanceof Unreachable) throw error
+    throw isForGood(error)
+      ? new Unusable('an output that we never fetch', { cause: error })
+      : new Unreachable('the output could not be fetched', { cause: error })
+  }
+}
+
+/** Refused by rule or beyond all bounds: asking again changes nothing. */
+function isForGood(error: unknown): boolean {
+  if (error instanceof BlockedDestination) return true
+  return error instanceof FetchFailure && error.code === 'too_large'
 }
 
 async function measure(bytes: Uint8Array, contentType: MediaType) {

@@ -24,6 +24,8 @@ export type Attempt = {
   /** Ids for as many files as the job may make: a second run writes the same blobs. */
   firstFileId: FileId
   errorKind: ProviderErrorKind | null
+  /** What the vendor said that it took; known from the moment its outputs are. */
+  costMicroUsd: number | null
   deadlineAt: number
   startedAt: number
 }
@@ -33,8 +35,8 @@ const DEADLINES_MS: Record<string, number> = { video: 30 * MINUTE, text: 5 * MIN
 const USUAL_DEADLINE_MS = 10 * MINUTE
 
 const COLUMNS = `id, job_id AS jobId, number, provider, provider_model AS providerModel, state, operation,
-  outputs, first_file_id AS firstFileId, error_kind AS errorKind, deadline_at AS deadlineAt,
-  started_at AS startedAt`
+  outputs, first_file_id AS firstFileId, error_kind AS errorKind, cost_micro_usd AS costMicroUsd,
+  deadline_at AS deadlineAt, started_at AS startedAt`
 
 const ofJob = query<{ jobId: number }, Attempt>(
   `SELECT ${COLUMNS} FROM attempts WHERE job_id = $jobId ORDER BY number`,
@@ -60,8 +62,8 @@ const wait = command<{ id: number; operation: string }>(
   `UPDATE attempts SET state = 'waiting', operation = $operation
    WHERE id = $id AND state IN ('starting', 'waiting', 'unknown')`,
 )
-const produce = command<{ id: number; outputs: string }>(
-  `UPDATE attempts SET state = 'produced', outputs = $outputs
+const produce = command<{ id: number; outputs: string; cost: number }>(
+  `UPDATE attempts SET state = 'produced', outputs = $outputs, cost_micro_usd = $cost
    WHERE id = $id AND state IN ('starting', 'waiting', 'unknown')`,
 )
 const suspect = command<{ id: number; message: string }>(
@@ -76,8 +78,8 @@ const finish = command<{
   cost: number | null
   now: number
 }>(
-  `UPDATE attempts SET state = $state, error_kind = $kind, error_message = $message, cost_micro_usd = $cost,
-     finished_at = $now
+  `UPDATE attempts SET state = $state, error_kind = $kind, error_message = $message,
+     cost_micro_usd = coalesce($cost, cost_micro_usd), finished_at = $now
    WHERE id = $id AND state IN ('starting', 'waiting', 'produced', 'unknown')`,
 )
 
@@ -107,6 +109,7 @@ export function insertAttempt(
     outputs: null,
     firstFileId: tx.idBlock<FileId>(job.numOutputs),
     errorKind: null,
+    costMicroUsd: null,
     deadlineAt,
     startedAt: tx.now,
   }
@@ -130,8 +133,9 @@ export function markWaiting(tx: Tx, id: AttemptId, operation: Operation): void {
   mustChangeOne(wait.run(tx, { id, operation: JSON.stringify(operation) }), 'attempt has ended')
 }
 
-export function markProduced(tx: Tx, id: AttemptId, outputs: Produced): void {
-  mustChangeOne(produce.run(tx, { id, outputs: JSON.stringify(outputs) }), 'attempt has ended')
+export function markProduced(tx: Tx, id: AttemptId, outputs: Produced, costMicroUsd: number): void {
+  const changed = produce.run(tx, { id, outputs: JSON.stringify(outputs), cost: costMicroUsd })
+  mustChangeOne(changed, 'attempt has ended')
 }
 
 /** It may have begun, and nobody can say. Never started again, nor elsewhere. */

@@ -5,12 +5,16 @@ import type { Deps } from '@/deps'
 import type { Done, Output } from '@/providers/spec'
 import { finish } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { discardBlobs, take, Unusable } from '../files'
-import { end } from '../jobs'
+import { discardBlobs, take, Unreachable, Unusable } from '../files'
+import { activeJob, end, isActive } from '../jobs'
 import { endAttempt, markProduced, Produced } from './attempts'
 import { providerOf } from './context'
+import { discardLeftovers } from './leftovers'
 import type { Plan } from './prepare'
 import { fail } from './refused'
+
+/** How often our own part of a job may break before the job is given up. */
+export const MAX_FAILURES = 6
 
 /**
  * What the provider made becomes ours. Bytes in hand are stored first; addresses are written down before
@@ -32,7 +36,13 @@ export async function keepOutputs(
 
   if (isAllHere) return await settle(deps, claim, plan, produced, costMicroUsd)
   if (!providerOf(deps, plan.attempt).startIsRepeatable) {
-    await write(deps.db, tx => markProduced(tx, plan.attempt.id, produced))
+    await orLeave(deps, plan, () =>
+      write(deps.db, tx => {
+        // Whoever erased a person meanwhile must not find them here again.
+        activeJob(tx, plan.job.id)
+        markProduced(tx, plan.attempt.id, produced, costMicroUsd)
+      }),
+    )
   }
   return await copyAll(deps, claim, plan, produced, signal, costMicroUsd)
 }
@@ -45,7 +55,7 @@ export async function copyOutputs(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const produced = Produced.parse(JSON.parse(plan.attempt.outputs ?? '[]'))
-  return await copyAll(deps, claim, plan, produced, signal, 0)
+  return await copyAll(deps, claim, plan, produced, signal, plan.attempt.costMicroUsd ?? 0)
 }
 
 async function inHand(
@@ -75,14 +85,16 @@ async function copyAll(
   signal: AbortSignal,
   costMicroUsd: number,
 ): Promise<Outcome> {
+  const isLastTry = claim.task.failures + 1 >= MAX_FAILURES
   const copied = await Promise.all(
     produced.map(async output => {
       if (output.type !== 'address') return output
       const { fileId, url, contentType } = output
-      return await usable(deps, plan, async () => ({
+      const copy = async () => ({
         type: 'stored' as const,
         ...(await take(deps, { type: 'file', url, contentType }, fileId, signal)),
-      }))
+      })
+      return await usable(deps, plan, copy, isLastTry)
     }),
   )
   return await settle(
@@ -94,12 +106,18 @@ async function copyAll(
   )
 }
 
-/** One broken picture of four costs the user that one, not the other three. */
-async function usable<T>(deps: Deps, plan: Plan, act: () => Promise<T>): Promise<T | null> {
+/** One broken or vanished picture of four costs the user that one, not the other three. */
+async function usable<T>(
+  deps: Deps,
+  plan: Plan,
+  act: () => Promise<T>,
+  isLastTry = false,
+): Promise<T | null> {
   try {
     return await act()
   } catch (error) {
-    if (!(error instanceof Unusable)) throw error
+    const isLost = error instanceof Unusable || (isLastTry && error instanceof Unreachable)
+    if (!isLost) throw error
     deps.log.warn('an output could not be used', { attempt: plan.attempt.id, error })
     return null
   }
@@ -114,23 +132,37 @@ async function settle(
 ): Promise<Outcome> {
   const { attempt, job } = plan
   const outputs = produced.flatMap(output => (output.type === 'address' ? [] : [output]))
-  try {
-    await write(deps.db, tx => {
+  await orLeave(deps, plan, () =>
+    write(deps.db, tx => {
       if (outputs.length === 0) {
         endAttempt(tx, attempt.id, {
           state: 'failed',
           message: 'nothing usable was made',
           costMicroUsd,
         })
-        return fail(tx, claim, plan, 'output_unusable')
+        return fail(tx, claim, plan, 'output_unusable', costMicroUsd)
       }
       endAttempt(tx, attempt.id, { state: 'succeeded', costMicroUsd })
       end(tx, job.id, { status: 'succeeded', outputs, costMicroUsd })
+      if (outputs.length < job.numOutputs) discardLeftovers(tx, plan)
       finish(tx, claim)
-    })
+    }),
+  )
+  return { outcome: 'handled' }
+}
+
+/**
+ * Who comes too late takes the blobs along. But only those of a job that is over: while it goes on
+ * another claim works on it and is writing the same ones.
+ */
+async function orLeave(deps: Deps, plan: Plan, act: () => Promise<void>): Promise<void> {
+  const { job, attempt } = plan
+  try {
+    await act()
   } catch (error) {
-    if (error instanceof Superseded) await discardBlobs(deps, attempt.firstFileId, job.numOutputs)
+    if (error instanceof Superseded && !isActive(deps.db, job.id)) {
+      await discardBlobs(deps, attempt.firstFileId, job.numOutputs)
+    }
     throw error
   }
-  return { outcome: 'handled' }
 }

@@ -13,5 +13,5 @@ export function giveUp(tx: Tx, jobId: JobId, reason: 'failures' | 'poison'): voi
     discardLater(tx, last.firstFileId, job.numOutputs)
   }
   const errorCode = last?.state === 'produced' ? 'output_unusable' : 'internal'
-  end(tx, jobId, { status: 'failed', errorCode })
+  end(tx, jobId, { status: 'failed', errorCode, costMicroUsd: last?.costMicroUsd ?? 0 })
 }

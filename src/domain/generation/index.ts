@@ -1,4 +1,5 @@
 export { cancelRemote } from './cancel-remote'
+export { MAX_FAILURES } from './copy-outputs'
 export { eraseJob } from './erase-job'
 export { execute } from './execute'
 export { giveUp } from './give-up'

@@ -3,10 +3,10 @@ import { invariant } from '@/base/invariant'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
 import { toProviderError } from '@/providers/errors'
-import type { StartResult } from '@/providers/spec'
+import type { Operation, StartResult } from '@/providers/spec'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { endAttempt, StoredOperation } from './attempts'
+import { endAttempt, markWaiting, StoredOperation } from './attempts'
 import { contextOf, providerOf } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
@@ -40,11 +40,17 @@ export async function pollAttempt(
     return await askAgain(deps, claim, plan, error.retryAfterMs ?? ASK_AGAIN_MS)
   }
   if (result.state === 'done') return await keepOutputs(deps, claim, plan, result, signal)
-  return await askAgain(deps, claim, plan, result.pollAfterMs)
+  return await askAgain(deps, claim, plan, result.pollAfterMs, result.operation)
 }
 
 /** Comes back later, but not beyond the deadline: then the vendor had its time, and the tokens go back. */
-async function askAgain(deps: Deps, claim: Claim, plan: Plan, afterMs: number): Promise<Outcome> {
+async function askAgain(
+  deps: Deps,
+  claim: Claim,
+  plan: Plan,
+  afterMs: number,
+  operation?: Operation,
+): Promise<Outcome> {
   const { attempt } = plan
   const isLate = deps.clock.now() >= attempt.deadlineAt
   await write(deps.db, tx => {
@@ -52,6 +58,8 @@ async function askAgain(deps: Deps, claim: Claim, plan: Plan, afterMs: number): 
       endAttempt(tx, attempt.id, { state: 'failed', message: 'the deadline passed' })
       fail(tx, claim, plan, 'timeout')
     } else {
+      // A vendor may hand out another handle with every answer.
+      if (operation) markWaiting(tx, attempt.id, operation)
       snooze(tx, claim, Math.min(tx.now + afterMs, attempt.deadlineAt), 'polls')
     }
   })

@@ -7,8 +7,12 @@ import { choose } from '../routing'
 import { type Attempt, attemptsOf, insertAttempt, markUnknown } from './attempts'
 
 /** What is to be done for a job now. Decided in the claim's own transaction, done outside of it. */
-export type Plan = { job: ActiveJob; attempt: Attempt } & {
+export type Plan = {
   act: 'start' | 'poll' | 'copy' | 'resolve'
+  job: ActiveJob
+  attempt: Attempt
+  /** The attempt was made by this plan. Else an earlier run of it may have left blobs. */
+  isFresh: boolean
 }
 /** No route is left that could serve it. */
 export type Hopeless = { act: 'hopeless'; job: ActiveJob; last: Attempt | null }
@@ -29,16 +33,16 @@ export function prepare(tx: Tx, deps: Deps, jobId: JobId): Plan | Hopeless {
       return begin(tx, deps, job, attempts)
     case 'starting': {
       if (deps.providers.get(last.provider)?.startIsRepeatable)
-        return { act: 'start', job, attempt: last }
+        return { act: 'start', job, attempt: last, isFresh: false }
       markUnknown(tx, last.id, 'the process ended between the request and its answer')
-      return { act: 'resolve', job, attempt: { ...last, state: 'unknown' } }
+      return { act: 'resolve', job, attempt: { ...last, state: 'unknown' }, isFresh: false }
     }
     case 'waiting':
-      return { act: 'poll', job, attempt: last }
+      return { act: 'poll', job, attempt: last, isFresh: false }
     case 'produced':
-      return { act: 'copy', job, attempt: last }
+      return { act: 'copy', job, attempt: last, isFresh: false }
     case 'unknown':
-      return { act: 'resolve', job, attempt: last }
+      return { act: 'resolve', job, attempt: last, isFresh: false }
     default:
       invariant(false, `job is active though its attempt is ${last?.state}`)
   }
@@ -57,5 +61,6 @@ function begin(tx: Tx, deps: Deps, job: ActiveJob, attempts: Attempt[]): Plan | 
   )
   if (!route) return { act: 'hopeless', job, last: attempts.at(-1) ?? null }
   start(tx, job.id, route.provider)
-  return { act: 'start', job, attempt: insertAttempt(tx, job, route, attempts.length + 1) }
+  const attempt = insertAttempt(tx, job, route, attempts.length + 1)
+  return { act: 'start', job, attempt, isFresh: true }
 }

@@ -7,6 +7,7 @@ import { finish, snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { end, type JobErrorCode } from '../jobs'
 import { endAttempt } from './attempts'
+import { discardLeftovers } from './leftovers'
 import type { Plan } from './prepare'
 
 /** Over all providers. More would only make the user wait longer for the same no. */
@@ -23,14 +24,22 @@ export async function refused(
   await write(deps.db, tx => {
     endAttempt(tx, plan.attempt.id, { state: 'refused', kind: error.kind, message: error.message })
     const isFinal = error.kind === 'rejected' || plan.attempt.number >= MAX_ATTEMPTS
-    if (isFinal) fail(tx, claim, plan, errorCodeOf(error))
-    else snooze(tx, claim, tx.now + waitOf(tx, plan, error), 'jobs')
+    if (isFinal) return fail(tx, claim, plan, errorCodeOf(error))
+    discardLeftovers(tx, plan)
+    snooze(tx, claim, tx.now + waitOf(tx, plan, error), 'jobs')
   })
   return { outcome: 'handled' }
 }
 
-export function fail(tx: Tx, claim: Claim, plan: Plan, errorCode: JobErrorCode) {
-  end(tx, plan.job.id, { status: 'failed', errorCode })
+export function fail(
+  tx: Tx,
+  claim: Claim,
+  plan: Plan,
+  errorCode: JobErrorCode,
+  costMicroUsd = 0,
+): void {
+  end(tx, plan.job.id, { status: 'failed', errorCode, costMicroUsd })
+  discardLeftovers(tx, plan)
   finish(tx, claim)
 }
 

@@ -2,9 +2,11 @@ import { Superseded } from '@/base/errors'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
 import { type ProviderError, toProviderError } from '@/providers/errors'
-import type { Pending, Provider, ProviderContext, StartResult } from '@/providers/spec'
+import type { Operation, Pending, Provider, ProviderContext, StartResult } from '@/providers/spec'
+import { wake } from '@/queue/enqueue'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
+import { isActive } from '../jobs'
 import { markUnknown, markWaiting } from './attempts'
 import { contextOf, inputOf, providerOf } from './context'
 import { keepOutputs } from './copy-outputs'
@@ -47,11 +49,27 @@ async function waiting(
       snooze(tx, claim, Math.min(tx.now + pollAfterMs, plan.attempt.deadlineAt), 'polls')
     })
   } catch (error) {
-    // Cancelled while the vendor answered: nobody else knows this operation, so we tell the vendor.
-    if (error instanceof Superseded) await started.provider.cancel?.(operation, started.context)
+    if (error instanceof Superseded && !(await isKept(deps, plan, operation))) {
+      // Cancelled while the vendor answered: nobody else knows this operation, so we tell the vendor.
+      await started.provider.cancel?.(operation, started.context)
+    }
     throw error
   }
   return { outcome: 'handled' }
+}
+
+/** The claim went (a stop, a timeout) and the job goes on: whoever has it next polls this operation. */
+async function isKept(deps: Deps, plan: Plan, operation: Operation): Promise<boolean> {
+  const kept = write(deps.db, tx => {
+    if (!isActive(tx, plan.job.id)) return false
+    markWaiting(tx, plan.attempt.id, operation)
+    wake(tx, plan.job.id)
+    return true
+  })
+  return await kept.catch(error => {
+    if (error instanceof Superseded) return false
+    throw error
+  })
 }
 
 /** How soon an unknown outcome is asked about first. */

@@ -1,5 +1,6 @@
 import { mustChangeOne, Superseded } from '@/base/errors'
 import type { JobId, ModelId, RealmId, UserId } from '@/base/ids'
+import type { Db } from '@/db/open'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Mode } from '@/deps'
@@ -24,6 +25,9 @@ const active = query<{ id: number }, ActiveJob>(
    FROM jobs j JOIN realms r ON r.id = j.realm_id JOIN job_inputs i ON i.job_id = j.id
    WHERE j.id = $id AND j.status IN ('queued', 'running')`,
 )
+const open = query<{ id: number }, { id: JobId }>(
+  `SELECT id FROM jobs WHERE id = $id AND status IN ('queued', 'running')`,
+)
 const run = command<{ id: number; now: number; provider: string }>(
   `UPDATE jobs SET status = 'running', started_at = coalesce(started_at, $now), attempts = attempts + 1,
      provider_used = $provider
@@ -35,6 +39,11 @@ export function activeJob(tx: Tx, id: JobId): ActiveJob {
   const job = active.get(tx, { id })
   if (!job) throw new Superseded('job has ended')
   return job
+}
+
+/** For whoever lost a claim: does the job go on without them? */
+export function isActive(from: Db | Tx, id: JobId): boolean {
+  return open.get(from, { id }) !== null
 }
 
 /** Another attempt begins, at this provider. */

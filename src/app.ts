@@ -1,0 +1,32 @@
+import { Elysia } from 'elysia'
+import { AppError } from './base/errors'
+import { callbackRoutes } from './http/callbacks'
+import { docsRoutes } from './http/docs/docs'
+import { fileRoutes } from './http/files'
+import { type HttpDeps, refuse, requestIdOf } from './http/guard'
+import { type Health, healthRoutes } from './http/health'
+import { openapiDocument } from './http/openapi'
+import { OPERATIONS } from './http/operations'
+import { generate } from './http/v1/generate'
+import { jobRoutes } from './http/v1/jobs'
+import { modelRoutes } from './http/v1/models'
+import { tokenRoutes } from './http/v1/tokens'
+import { userRoutes } from './http/v1/users'
+
+/** Joins the HTTP doors. No listening and no timers: tests start here. */
+export function createApp(http: HttpDeps, health: Health) {
+  return new Elysia({ name: 'hub' })
+    .onError(({ error, code, request }) => {
+      const thrown = code === 'NOT_FOUND' ? new AppError('not_found') : error
+      return refuse(http.deps, thrown, requestIdOf(request))
+    })
+    .use(healthRoutes(http, health))
+    .use(generate(http))
+    .use(jobRoutes(http))
+    .use(userRoutes(http))
+    .use(tokenRoutes(http))
+    .use(modelRoutes(http))
+    .use(fileRoutes(http))
+    .use(callbackRoutes(http))
+    .use(docsRoutes(openapiDocument(OPERATIONS, { version: health.version })))
+}

@@ -1,0 +1,92 @@
+import { HOUR, isoSeconds } from '@/base/clock'
+import { formatId } from '@/base/ids'
+import type { Deps } from '@/deps'
+import { describeInput, type Model } from '@/domain/catalog'
+import * as files from '@/domain/files'
+import { describeFailure, type JobView } from '@/domain/jobs'
+import type { Entry } from '@/domain/ledger'
+import type { User } from '@/domain/users'
+
+/** Rows become wire objects here and nowhere else in this door. Never spreads a row into an answer. */
+
+const LINK_MS = 48 * HOUR
+
+export function presentJob(deps: Deps, baseUrl: string, job: JobView) {
+  const failure = job.errorCode === null ? null : describeFailure(job.errorCode)
+  return {
+    job_id: formatId('job', job.id),
+    kind: job.kind,
+    mode: job.mode,
+    status: job.status,
+    model: job.modelName,
+    user_id: job.externalId,
+    progress: job.progress,
+    queue_position: job.queuePosition,
+    poll_after_seconds: job.pollAfterSeconds,
+    created_at: isoSeconds(job.createdAt),
+    started_at: time(job.startedAt),
+    completed_at: time(job.completedAt),
+    outputs: job.outputs.map(output => files.describe(deps, baseUrl, output, LINK_MS)),
+    tokens_charged: job.tokensCharged,
+    tokens_refunded: job.tokensRefunded,
+    provider_used: job.providerUsed,
+    attempts: job.attempts,
+    // Checked when it came in; nothing else writes it.
+    metadata: JSON.parse(job.metadata) as Record<string, string>,
+    error: failure?.message ?? null,
+    error_code: job.errorCode,
+    retryable: failure?.isRetryable ?? null,
+  }
+}
+
+/** Tells a client when to ask again, in the body and as the header. */
+export function pollHeaders(job: JobView): Record<string, string> {
+  return job.pollAfterSeconds === null ? {} : { 'retry-after': String(job.pollAfterSeconds) }
+}
+
+export function presentUser(user: User, mode: string) {
+  return {
+    external_id: user.externalId,
+    mode,
+    token_balance: user.balance,
+    tokens_reserved: user.reserved,
+    total_jobs: user.totalJobs,
+    successful_jobs: user.successfulJobs,
+    metadata: JSON.parse(user.metadata) as Record<string, string>,
+    is_active: user.isActive === 1,
+    created_at: isoSeconds(user.createdAt),
+  }
+}
+
+export function presentEntry(entry: Entry) {
+  return {
+    id: formatId('entry', entry.id),
+    amount: entry.amount,
+    balance_after: entry.balanceAfter,
+    type: entry.type,
+    description: entry.description,
+    job_id: entry.jobId === null ? null : formatId('job', entry.jobId),
+    created_at: isoSeconds(entry.createdAt),
+  }
+}
+
+export function presentModel(deps: Deps, model: Model, isAvailable: boolean) {
+  return {
+    name: model.name,
+    display_name: model.displayName,
+    kind: model.kind,
+    family: model.family,
+    description: model.description,
+    token_cost: model.tokenCost,
+    supports_images: model.maxInputImages > 0,
+    supports_prompt: model.supportsPrompt,
+    max_input_images: model.maxInputImages,
+    supported_aspect_ratios: model.aspectRatios,
+    input_schema: describeInput(deps, model),
+    available: isAvailable,
+  }
+}
+
+function time(ms: number | null): string | null {
+  return ms === null ? null : isoSeconds(ms)
+}

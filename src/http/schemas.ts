@@ -1,0 +1,201 @@
+import { z } from 'zod'
+import { ERRORS } from '@/base/errors'
+import { JOB_STATUSES } from '@/db/schema'
+import { isExternalId } from '@/domain/users'
+
+/**
+ * The wire in schemas: those of requests check what comes in; those of answers are for the document and are
+ * checked against every answer of the test run, not at run time.
+ */
+const time = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC, whole seconds' })
+const tokens = z.int()
+const mode = openWords(['live', 'test'])
+
+/** Words that may grow: clients must take what they do not know. */
+function openWords(words: readonly [string, ...string[]]) {
+  return z.union([z.enum(words), z.string()])
+}
+
+export const ErrorBody = z
+  .object({
+    error: z.string().meta({ description: 'A sentence for people.' }),
+    code: openWords(Object.keys(ERRORS) as [string, ...string[]]),
+    request_id: z.string(),
+    details: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'Which fields are wrong, with dotted paths.' }),
+    balance: tokens.optional(),
+    required: tokens.optional(),
+    required_scope: z.string().optional(),
+    max_bytes: z.int().optional(),
+    allowed: z.array(z.string()).optional(),
+    retry_after: z.int().optional().meta({ description: 'Seconds.' }),
+    limit: z.int().optional(),
+    resets_at: time.optional(),
+  })
+  .meta({ id: 'Error' })
+
+export const OutputBody = z
+  .object({
+    index: z.int(),
+    url: z.string().nullable().meta({ description: 'Works without a key for at least 48 hours.' }),
+    url_expires_at: time.nullable(),
+    expires_at: time.nullable().meta({ description: 'When the file is deleted; null: never.' }),
+    file_id: z.string().nullable(),
+    text: z.string().nullable(),
+    content_type: z.string().nullable(),
+    width: z.int().nullable(),
+    height: z.int().nullable(),
+    duration_seconds: z.number().nullable(),
+    bytes: z.int().nullable(),
+  })
+  .meta({ id: 'JobOutput' })
+
+const jobFields = {
+  job_id: z.string(),
+  kind: openWords(['image', 'image_edit', 'video', 'upscale', 'text']),
+  mode,
+  status: z.enum(JOB_STATUSES).meta({ id: 'JobStatus' }),
+  model: z.string(),
+  user_id: z.string().nullable().meta({ description: 'Null when the user was erased.' }),
+  progress: z.int(),
+  queue_position: z.int().nullable(),
+  poll_after_seconds: z
+    .int()
+    .nullable()
+    .meta({ description: 'When to ask again; null when it has ended.' }),
+  created_at: time,
+  started_at: time.nullable(),
+  completed_at: time.nullable(),
+  outputs: z.array(OutputBody),
+  tokens_charged: tokens,
+  tokens_refunded: tokens,
+  provider_used: z.string().nullable(),
+  attempts: z.int(),
+  metadata: z.record(z.string(), z.string()),
+  error: z.string().nullable(),
+  error_code: z
+    .union([
+      z.enum([
+        'content_rejected',
+        'invalid_for_provider',
+        'provider_failed',
+        'timeout',
+        'output_unusable',
+        'moderation_failed',
+        'expired',
+        'internal',
+      ]),
+      z.string(),
+    ])
+    .nullable(),
+  retryable: z.boolean().nullable(),
+}
+
+export const JobBody = z.object(jobFields).meta({ id: 'Job' })
+export const AcceptedJobBody = z
+  .object({
+    ...jobFields,
+    user_balance: tokens.meta({ description: 'What the user can spend now.' }),
+    estimated_wait_seconds: z.int(),
+  })
+  .meta({ id: 'AcceptedJob' })
+
+export const UserBody = z
+  .object({
+    external_id: z.string().nullable(),
+    mode,
+    token_balance: tokens.meta({ description: 'What can be spent; holds are already taken out.' }),
+    tokens_reserved: tokens.meta({ description: 'Held by jobs that have not ended.' }),
+    total_jobs: z.int(),
+    successful_jobs: z.int(),
+    metadata: z.record(z.string(), z.string()),
+    is_active: z.boolean(),
+    created_at: time,
+  })
+  .meta({ id: 'User' })
+
+export const EntryBody = z
+  .object({
+    id: z.string(),
+    amount: tokens,
+    balance_after: tokens,
+    type: openWords([
+      'GRANT',
+      'GENERATION_DEBIT',
+      'GENERATION_REFUND',
+      'ADMIN_ADJUSTMENT',
+      'BONUS',
+      'EXPIRY',
+    ]),
+    description: z.string(),
+    job_id: z.string().nullable(),
+    created_at: time,
+  })
+  .meta({ id: 'TokenEntry' })
+
+export const ModelBody = z
+  .object({
+    name: z.string(),
+    display_name: z.string(),
+    kind: openWords(['image', 'image_edit', 'video', 'upscale', 'text']),
+    family: z.string(),
+    description: z.string(),
+    token_cost: tokens,
+    supports_images: z.boolean(),
+    supports_prompt: z.boolean(),
+    max_input_images: z.int(),
+    supported_aspect_ratios: z.array(z.string()),
+    input_schema: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'JSON Schema of `input` for this model.' }),
+    available: z.boolean().meta({ description: 'Whether a job submitted now would be accepted.' }),
+    unavailable_reason: z.string().nullable().optional(),
+  })
+  .meta({ id: 'Model' })
+
+export const HealthBody = z
+  .object({
+    status: openWords(['healthy', 'degraded', 'unhealthy']),
+    version: z.string(),
+    checks: z.object({
+      database: z.string(),
+      storage: z.string(),
+      runner: z.string(),
+      providers: z.record(z.string(), z.string()),
+    }),
+  })
+  .meta({ id: 'Health' })
+
+export function listOf(item: z.ZodType, name: string) {
+  return z
+    .object({ data: z.array(item), has_more: z.boolean(), next_cursor: z.string().nullable() })
+    .meta({ id: name })
+}
+
+export const ExternalId = z
+  .string()
+  .refine(isExternalId, {
+    error: 'must be 1 to 128 of A-Z a-z 0-9 - _ . : @ | + = ~, and not a reserved word',
+  })
+  .meta({ description: 'Your own id of the user.' })
+
+const MAX_METADATA_KEYS = 16
+const MAX_METADATA_TEXT = 500
+export const MetadataInput = z
+  .record(z.string().min(1).max(MAX_METADATA_TEXT), z.string().max(MAX_METADATA_TEXT))
+  .refine(metadata => Object.keys(metadata).length <= MAX_METADATA_KEYS, {
+    error: `must have at most ${MAX_METADATA_KEYS} keys`,
+  })
+
+export const IdempotencyKey = z.string().min(1).max(255)
+
+export const PageQuery = {
+  limit: z.coerce
+    .number()
+    .pipe(z.int().min(1).max(100))
+    .default(20)
+    .meta({ description: 'How many, 1 to 100.' }),
+  cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before.' }),
+}
