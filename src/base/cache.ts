@@ -16,6 +16,8 @@ export function createCache(): Cache {
     get<T>(name: string, make: () => T): T {
       if (entries.has(name)) return entries.get(name) as T
       const made = make()
+      // What is not there is not kept: names come from callers, and garbage would push out what is used.
+      if (made === null) return made
       if (entries.size >= MAX_ENTRIES) entries.clear()
       entries.set(name, made)
       return made

@@ -40,7 +40,7 @@ export function createLog(options: {
   const line = (level: LogLevel, message: string, fields: LogFields) => {
     if (ORDER[level] < least) return
     const at = new Date(options.wall()).toISOString()
-    waiting += `${JSON.stringify({ at, level, message, ...fields }, redactFields)}\n`
+    waiting += `${lineOf({ at, level, message, ...fields })}\n`
     if (level === 'error' || waiting.length >= FLUSH_BYTES) flush()
     else timer ??= setTimeout(flush, FLUSH_MS)
   }
@@ -54,6 +54,14 @@ export function createLog(options: {
     flush,
   })
   return make({})
+}
+
+/** A replacer makes JSON.stringify several times slower, so flat lines, which are nearly all, go without. */
+function lineOf(fields: LogFields): string {
+  const isFlat = Object.values(fields).every(value => value === null || typeof value !== 'object')
+  if (!isFlat) return JSON.stringify(fields, redactFields)
+  for (const key in fields) fields[key] = redact(key, fields[key])
+  return JSON.stringify(fields)
 }
 
 function redactFields(key: string, value: unknown): unknown {

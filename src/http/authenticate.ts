@@ -10,7 +10,7 @@ import { readUserToken } from './user-token'
  * `app_disabled`.
  */
 export async function authenticate(deps: Deps, headers: Headers): Promise<Caller> {
-  const key = findKey(deps.db, keyText(headers))
+  const key = findKey(deps, keyText(headers))
   if (!key) throw new AppError('invalid_api_key')
   if (!key.isEnabled) throw new AppError('app_disabled')
   noteUse(deps, key.keyId)

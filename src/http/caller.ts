@@ -1,6 +1,6 @@
 import type { KeyId, UserId } from '@/base/ids'
 import type { Actor, Deps, Realm } from '@/deps'
-import type { FoundKey } from '@/domain/apps'
+import type { KeyOfApp } from '@/domain/apps'
 import * as users from '@/domain/users'
 
 /**
@@ -9,7 +9,7 @@ import * as users from '@/domain/users'
  */
 export type Caller = {
   realm: Realm
-  key: { id: KeyId; kind: FoundKey['kind'] }
+  key: { id: KeyId; kind: KeyOfApp['kind'] }
   limits: { perUser: number; perApp: number }
   user: { externalId: string; proof: 'asserted' | 'signed' } | null
 }

@@ -7,7 +7,9 @@ import { isExternalId } from '@/domain/users'
  * The wire in schemas: those of requests check what comes in; those of answers are for the document and are
  * checked against every answer of the test run, not at run time.
  */
-const time = z.string().meta({ format: 'date-time', description: 'ISO 8601, UTC, whole seconds' })
+export const time = z
+  .string()
+  .meta({ format: 'date-time', description: 'ISO 8601, UTC, whole seconds' })
 const tokens = z.int()
 const mode = openWords(['live', 'test'])
 
@@ -22,7 +24,7 @@ export const ErrorBody = z
     code: openWords(Object.keys(ERRORS) as [string, ...string[]]),
     request_id: z.string(),
     details: z
-      .array(z.object({ path: z.string(), message: z.string() }))
+      .array(z.object({ path: z.string(), message: z.string() }).meta({ id: 'ErrorDetail' }))
       .optional()
       .meta({ description: 'Which fields are wrong, with dotted paths.' }),
     balance: tokens.optional(),
@@ -159,12 +161,14 @@ export const HealthBody = z
   .object({
     status: openWords(['healthy', 'degraded', 'unhealthy']),
     version: z.string(),
-    checks: z.object({
-      database: z.string(),
-      storage: z.string(),
-      runner: z.string(),
-      providers: z.record(z.string(), z.string()),
-    }),
+    checks: z
+      .object({
+        database: z.string(),
+        storage: z.string(),
+        runner: z.string(),
+        providers: z.record(z.string(), z.string()),
+      })
+      .meta({ id: 'HealthChecks' }),
   })
   .meta({ id: 'Health' })
 
@@ -194,7 +198,9 @@ export const IdempotencyKey = z.string().min(1).max(255)
 export const PageQuery = {
   limit: z.coerce
     .number()
-    .pipe(z.int().min(1).max(100))
+    .int()
+    .min(1)
+    .max(100)
     .default(20)
     .meta({ description: 'How many, 1 to 100.' }),
   cursor: z.string().optional().meta({ description: 'The `next_cursor` of the page before.' }),

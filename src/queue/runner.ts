@@ -58,6 +58,8 @@ const LOOK_AGAIN_MS = 15 * SECOND
 /** While idle, a shell command's order is seen this soon. */
 const FOREIGN_LOOK_MS = 500
 const DUE_AT_ONCE = 500
+/** The disk is full or another process writes: nothing is wrong with the task, it comes again this soon. */
+const BUSY_PAUSE_MS = SECOND
 const TIMEOUT_GRACE_MS = 5 * SECOND
 const RETRY = { firstMs: SECOND, capMs: 15 * MINUTE }
 
@@ -75,6 +77,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const active = new Map<number, { claim: Claim; abort: AbortController }>()
   let isStarted = false
   let isStopping = false
+  let isStopped = false
   let isPumpArmed = false
   let isOthersTurn = false
   let timer: Timer | null = null
@@ -92,18 +95,18 @@ export function createRunner(options: RunnerOptions): Runner {
 
   const pump = () => {
     isPumpArmed = false
-    if (isStopping) return
-    if (lanes.has('quarantine') && !isOthersTurn) {
-      // Blame needs it alone: nothing else starts until it has run.
-      if (busy() === 0) startNext('quarantine')
-      return
-    }
+    // Blame needs it alone: nothing else starts until it has run.
+    if (isStopping || running.quarantine > 0) return
+    const isItsTurn = lanes.has('quarantine') && !isOthersTurn
     isOthersTurn = false
-    for (const pool of POOLS) {
-      if (pool === 'quarantine') continue
-      while (running[pool] < bounds[pool] && startNext(pool)) {}
+    if (!isItsTurn) {
+      for (const pool of POOLS) {
+        if (pool === 'quarantine') continue
+        while (running[pool] < bounds[pool] && startNext(pool)) {}
+      }
     }
-    if (busy() === 0) settleQuiet()
+    if (busy() > 0) return
+    if (!startNext('quarantine')) settleQuiet()
   }
 
   const startNext = (pool: Pool): boolean => {
@@ -137,28 +140,31 @@ export function createRunner(options: RunnerOptions): Runner {
 
   const claimFailed = async (next: ReadyTask, error: unknown) => {
     if (error instanceof Superseded) return
-    if (error instanceof AppError && error.code === 'busy') {
-      // The disk is full or the shell writes: nothing is wrong with this task.
-      await Bun.sleep(SECOND)
-      lanes.add(next)
-      return
-    }
+    if (isBusy(error)) return await backInLine(next)
     log.error('a task could not be claimed', { task: next.id, error })
     await postpone(next, error)
+  }
+
+  const backInLine = async (next: ReadyTask) => {
+    await Bun.sleep(BUSY_PAUSE_MS)
+    lanes.add(next)
   }
 
   /** Its preparation throws: counted like a handler that throws, in a claim without it. */
   const postpone = async (next: ReadyTask, error: unknown) => {
     try {
-      await write(db, tx => {
-        const taken = claimTask(tx, next.id, bootId)
-        const kind = kinds[taken.task.kind]
-        const claim = { ...taken, homePool: kind?.pool ?? 'chores' }
-        failed(tx, claim, kind, { outcome: 'retry', error })
-      })
+      await orLater(next.id, mayGiveUp =>
+        write(db, tx => {
+          const taken = claimTask(tx, next.id, bootId)
+          const kind = kinds[taken.task.kind]
+          const claim = { ...taken, homePool: kind?.pool ?? 'chores' }
+          failed(tx, claim, kind, { outcome: 'retry', error }, mayGiveUp)
+        }),
+      )
     } catch (again) {
-      if (!(again instanceof Superseded))
-        log.error('a task could not be postponed', { error: again })
+      if (again instanceof Superseded) return
+      log.error('a task could not be postponed', { task: next.id, error: again })
+      await backInLine(next)
     }
   }
 
@@ -167,10 +173,10 @@ export function createRunner(options: RunnerOptions): Runner {
     active.set(claim.token, { claim, abort })
     try {
       const outcome = await bounded(claim, kind, prepared, abort)
-      await record(claim, kind, outcome)
+      while (!(await isRecorded(claim, kind, outcome))) await Bun.sleep(BUSY_PAUSE_MS)
     } catch (error) {
       if (error instanceof Superseded) log.debug('a task was superseded', { task: claim.task.id })
-      else log.error('the end of a task could not be written', { task: claim.task.id, error })
+      else log.error('the end of a task was not written', { task: claim.task.id, error })
     } finally {
       active.delete(claim.token)
     }
@@ -192,10 +198,24 @@ export function createRunner(options: RunnerOptions): Runner {
       return await Promise.race([kind.handle(claim, prepared, abort.signal), late.promise])
     } catch (error) {
       if (error instanceof Superseded) throw error
-      return { outcome: 'retry', error }
+      if (!isBusy(error)) return { outcome: 'retry', error }
+      log.warn('a task met a busy database and comes again', { task: claim.task.id, error })
+      return { outcome: 'snooze', runAt: db.clock.now() + BUSY_PAUSE_MS }
     } finally {
       clearTimeout(stop)
       clearTimeout(give)
+    }
+  }
+
+  /** False when the disk refused: a task whose end is not written stays claimed until the next start. */
+  const isRecorded = async (claim: Claim, kind: Kind, outcome: Outcome): Promise<boolean> => {
+    try {
+      await record(claim, kind, outcome)
+      return true
+    } catch (error) {
+      if (error instanceof Superseded || isStopped) throw error
+      log.error('the end of a task could not be written', { task: claim.task.id, error })
+      return false
     }
   }
 
@@ -214,7 +234,20 @@ export function createRunner(options: RunnerOptions): Runner {
           failures: claim.task.failures + 1,
           error: outcome.error,
         })
-        return await write(db, tx => failed(tx, claim, kind, outcome))
+        return await orLater(claim.task.id, mayGiveUp =>
+          write(db, tx => failed(tx, claim, kind, outcome, mayGiveUp)),
+        )
+    }
+  }
+
+  /** A bug in giving up must not leave the task stuck: it is only counted, and given up at its next turn. */
+  const orLater = async (task: number, count: (mayGiveUp: boolean) => Promise<void>) => {
+    try {
+      await count(true)
+    } catch (error) {
+      if (error instanceof Superseded || isBusy(error)) throw error
+      log.error('a task could not be given up', { task, error })
+      await count(false)
     }
   }
 
@@ -223,9 +256,10 @@ export function createRunner(options: RunnerOptions): Runner {
     claim: Claim,
     kind: Kind | undefined,
     outcome: Outcome & { outcome: 'retry' },
+    mayGiveUp: boolean,
   ) => {
     const failures = claim.task.failures + 1
-    if (kind && failures >= kind.maxFailures) {
+    if (mayGiveUp && kind && failures >= kind.maxFailures) {
       finish(tx, claim)
       kind.giveUp?.(tx, claim.task, 'failures')
       return
@@ -249,10 +283,12 @@ export function createRunner(options: RunnerOptions): Runner {
     timerAt = Number.POSITIVE_INFINITY
     try {
       await ripen()
+      armTimer(nextRunAt(db))
     } catch (error) {
-      log.warn('due tasks could not be read', { error })
+      log.warn('due tasks could not be made ready', { error })
+      // What is due now would be due at once again.
+      armTimer(db.clock.now() + BUSY_PAUSE_MS)
     }
-    armTimer(nextRunAt(db))
   }
 
   const ripen = async (): Promise<number> => {
@@ -271,8 +307,13 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   const lookForForeign = () => {
-    options.foreign.check()
-    if (!isStopping) setTimeout(lookForForeign, FOREIGN_LOOK_MS).unref()
+    if (isStopping) return
+    try {
+      options.foreign.check()
+    } catch (error) {
+      log.warn('what another process wrote could not be read', { error })
+    }
+    setTimeout(lookForForeign, FOREIGN_LOOK_MS).unref()
   }
 
   const settleQuiet = () => {
@@ -317,12 +358,15 @@ export function createRunner(options: RunnerOptions): Runner {
       for (const end of unsubscribe) end()
       const until = performance.now() + graceMs
       while (busy() > 0 && performance.now() < until) await Bun.sleep(20)
+      // A claim that is being committed right now is given back like the others.
+      await db.writer.drained()
       const rest = [...active.values()]
       if (rest.length > 0) {
         log.warn('giving back unfinished tasks', { tasks: rest.map(entry => entry.claim.task.id) })
         await Promise.allSettled(rest.map(({ claim }) => write(db, tx => release(tx, claim))))
         for (const { abort } of rest) abort.abort(new Error('the server is stopping'))
       }
+      isStopped = true
     },
 
     async settleAll() {
@@ -339,4 +383,8 @@ export function createRunner(options: RunnerOptions): Runner {
       isStopping,
     }),
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'busy'
 }

@@ -1,7 +1,7 @@
 export { type CreatedApp, createApp, DEFAULT_LIMITS, type NewApp } from './create-app'
 export { type CreatedKey, createKey } from './create-key'
 export { type App, findApp, findRealm, listApps, listRealmKeys, realmsOf } from './find'
-export { type FoundKey, findKey } from './find-key'
+export { findKey, type KeyOfApp } from './find-key'
 export { isWellFormedKey, type KeyKind } from './key-text'
 export { flushLastUsed, noteUse } from './last-used'
 export { revokeKey } from './revoke-key'

@@ -31,6 +31,7 @@ export async function revokeKey(
     if (!row) throw new AppError('not_found')
     const revoked = revoke.get(tx, { id: row.id, now: tx.now })
     if (revoked) {
+      tx.after(() => deps.cache.clear())
       const realm = findRealm(tx, revoked.realmId)
       record(tx, realm ? { ...actor, realm } : actor, 'key.revoke', formatId('key', row.id))
     }

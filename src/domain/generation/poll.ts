@@ -63,13 +63,13 @@ async function askAgain(
       snooze(tx, claim, Math.min(tx.now + afterMs, attempt.deadlineAt), 'polls')
     }
   })
-  if (isLate) await tellVendor(deps, plan)
+  if (isLate) await tellVendor(deps, plan, operation)
   return { outcome: 'handled' }
 }
 
-async function tellVendor(deps: Deps, plan: Plan) {
+async function tellVendor(deps: Deps, plan: Plan, newest: Operation | undefined) {
   const { attempt, job } = plan
-  const operation = StoredOperation.parse(JSON.parse(attempt.operation ?? '{}'))
+  const operation = newest ?? StoredOperation.parse(JSON.parse(attempt.operation ?? '{}'))
   const context = contextOf(deps, attempt, job, AbortSignal.timeout(ASK_AGAIN_MS))
   await providerOf(deps, attempt)
     .cancel?.(operation, context)

@@ -20,10 +20,10 @@ export type ActiveJob = {
 }
 
 const active = query<{ id: number }, ActiveJob>(
-  `SELECT j.id, j.realm_id AS realmId, r.mode, j.user_id AS userId, j.kind, j.model_id AS modelId,
-     j.model_name AS modelName, j.num_outputs AS numOutputs, i.input
-   FROM jobs j JOIN realms r ON r.id = j.realm_id JOIN job_inputs i ON i.job_id = j.id
-   WHERE j.id = $id AND j.status IN ('queued', 'running')`,
+  `SELECT j.id, j.realm_id AS realmId, (SELECT mode FROM realms WHERE id = j.realm_id) AS mode,
+     j.user_id AS userId, j.kind, j.model_id AS modelId, j.model_name AS modelName,
+     j.num_outputs AS numOutputs, (SELECT input FROM job_inputs WHERE job_id = j.id) AS input
+   FROM jobs j WHERE j.id = $id AND j.status IN ('queued', 'running')`,
 )
 const open = query<{ id: number }, { id: JobId }>(
   `SELECT id FROM jobs WHERE id = $id AND status IN ('queued', 'running')`,

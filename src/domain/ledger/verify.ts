@@ -8,7 +8,7 @@ export type Difference = { userId: number; what: string; expected: number; found
  * thread and to tests, never to a request.
  */
 export function verify(db: Db): Difference[] {
-  return [...sums(db), ...chain(db), ...reserved(db), ...holdEntries(db), ...jobsAndHolds(db)]
+  return [sums, chain, reserved, holdEntries, strangers, jobsAndHolds].flatMap(check => check(db))
 }
 
 function sums(db: Db): Difference[] {
@@ -56,9 +56,22 @@ function holdEntries(db: Db): Difference[] {
        CASE h.state WHEN 'open' THEN -h.amount ELSE -h.settled_amount END AS expected,
        coalesce(e.total, 0) AS found
      FROM holds h
-     LEFT JOIN (SELECT hold_id, sum(amount) AS total FROM token_entries WHERE hold_id IS NOT NULL GROUP BY hold_id) e
-       ON e.hold_id = h.id
+     LEFT JOIN (
+       SELECT hold_id, user_id, sum(amount) AS total FROM token_entries WHERE hold_id IS NOT NULL
+       GROUP BY hold_id, user_id
+     ) e ON e.hold_id = h.id AND e.user_id = h.user_id
      WHERE coalesce(e.total, 0) <> CASE h.state WHEN 'open' THEN -h.amount ELSE -h.settled_amount END`,
+  )
+}
+
+/** Nobody moves tokens in the name of a hold that is not theirs, or not there. */
+function strangers(db: Db): Difference[] {
+  return differences(
+    db,
+    `SELECT e.user_id AS userId, 'entry ' || e.id || ' of hold ' || e.hold_id AS what, 0 AS expected,
+       e.amount AS found
+     FROM token_entries e LEFT JOIN holds h ON h.id = e.hold_id AND h.user_id = e.user_id
+     WHERE e.hold_id IS NOT NULL AND h.id IS NULL`,
   )
 }
 
@@ -69,7 +82,8 @@ function jobsAndHolds(db: Db): Difference[] {
     `SELECT j.user_id AS userId, 'tokens of job ' || j.id AS what,
        CASE WHEN j.completed_at IS NULL THEN 0 ELSE j.tokens_charged - coalesce(h.settled_amount, 0) END AS expected,
        j.tokens_refunded AS found
-     FROM jobs j LEFT JOIN holds h ON h.job_id = j.id AND h.purpose = 'generate'
+     FROM jobs j LEFT JOIN holds h
+       ON h.job_id = j.id AND h.purpose = 'generate' AND h.user_id = j.user_id
      WHERE j.tokens_refunded <>
          CASE WHEN j.completed_at IS NULL THEN 0 ELSE j.tokens_charged - coalesce(h.settled_amount, 0) END
        OR (j.completed_at IS NULL) <> (coalesce(h.state, 'open') = 'open') AND j.tokens_charged > 0

@@ -15,7 +15,10 @@ const save = command<{ id: number; metadata: string; isActive: number; now: numb
   'UPDATE users SET metadata = $metadata, is_active = $isActive, updated_at = $now WHERE id = $id',
 )
 
-/** Makes the user or finds it there; metadata given for a known user replaces what it had. */
+/**
+ * Makes the user or finds it there; metadata given for a known user replaces what it had. Throws 404 when
+ * an earlier answer is asked for again and its user was erased since.
+ */
 export async function create(
   deps: Deps,
   realm: Realm,
@@ -37,7 +40,8 @@ export async function create(
       return { status: isNew ? 201 : 200, answer: user.id }
     })
     const user = findById(tx, realm.id, result.answer as UserId)
-    if (!user) throw new AppError('not_found')
+    // The answer that was kept may be about a person who was erased since.
+    if (!user || user.externalId === null) throw new AppError('not_found')
     return { user, isNew: result.status === 201, isReplay: result.isReplay }
   })
 }

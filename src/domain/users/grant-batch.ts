@@ -12,7 +12,7 @@ export type BatchAnswer = {
   isReplay: boolean
 }
 
-/** The key is encoded so that none can look like another key's item. Items sort as text inside the ledger's key index. */
+/** Items sort as text inside the ledger's key index. */
 const ITEM_DIGITS = 4
 
 /** All or nothing, in one write. Answers one entry for each grant, in order. */
@@ -24,7 +24,7 @@ export async function grantBatch(
   idempotency: { key: string; hash: string } | null,
 ): Promise<BatchAnswer> {
   return await write(deps.db, tx => {
-    const prefix = idempotency ? `${realm.id}:batch:${encodeURIComponent(idempotency.key)}#` : null
+    const prefix = idempotency ? prefixOf(realm, idempotency.key) : null
     const kept = prefix ? entriesByKeyPrefix(tx, prefix) : []
     if (kept[0]) {
       if (kept[0].requestHash !== idempotency?.hash) throw new AppError('idempotency_mismatch')
@@ -56,6 +56,14 @@ export async function grantBatch(
     })
     return { entries, isReplay: false }
   })
+}
+
+/**
+ * The key is encoded so that none can look like another key's item. A key may be cut inside a surrogate
+ * pair, which cannot be encoded; SQLite would store the same replacement character for it.
+ */
+function prefixOf(realm: Realm, key: string): string {
+  return `${realm.id}:batch:${encodeURIComponent(key.toWellFormed())}#`
 }
 
 /** An error inside item 7 names item 7. */

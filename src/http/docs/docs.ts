@@ -1,5 +1,6 @@
 import { openapi } from '@elysiajs/openapi'
 import { Elysia } from 'elysia'
+import { requestIdOf, withDefaults } from '../guard'
 import type { Document } from '../openapi'
 import scalarPath from './scalar.js.gz' with { type: 'file' }
 import scalar from './scalar.json'
@@ -19,8 +20,6 @@ const PAGE_POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
-
-const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
 
 /** `/docs` the reference in a browser, `/docs/json` the document; `/swagger` leads there. */
 export const docsRoutes = (document: Document) => {
@@ -42,31 +41,34 @@ export const docsRoutes = (document: Document) => {
   })
   return new Elysia({ name: 'docs' })
     .get('/docs', async ({ request }) => {
-      const made = await page.handle(request)
-      return new Response(await made.text(), {
-        headers: {
-          ...HEADERS,
-          'content-type': 'text/html; charset=utf-8',
-          'content-security-policy': PAGE_POLICY,
-          'cache-control': 'no-cache',
-        },
+      const made = await page.handle(new Request('http://localhost/docs'))
+      return answer(request, await made.text(), {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': PAGE_POLICY,
+        'cache-control': 'no-cache',
       })
     })
-    .get('/docs/json', () => {
-      const headers = { ...HEADERS, 'content-type': 'application/json; charset=utf-8' }
-      return new Response(json, { headers })
-    })
-    .get(
-      SCRIPT,
-      () =>
-        new Response(Bun.file(scalarPath), {
-          headers: {
-            ...HEADERS,
-            'content-type': 'text/javascript; charset=utf-8',
-            'content-encoding': 'gzip',
-            'cache-control': 'public, max-age=31536000, immutable',
-          },
-        }),
+    .get('/docs/json', ({ request }) =>
+      answer(request, json, {
+        'content-type': 'application/json; charset=utf-8',
+        'cache-control': 'no-cache',
+      }),
     )
-    .get('/swagger', ({ redirect }) => redirect('/docs', 302))
+    .get(SCRIPT, ({ request }) =>
+      answer(request, Bun.file(scalarPath), {
+        'content-type': 'text/javascript; charset=utf-8',
+        'content-encoding': 'gzip',
+        'cache-control': 'public, max-age=31536000, immutable',
+      }),
+    )
+    .get('/swagger', ({ request }) => answer(request, null, { location: '/docs' }, 302))
+}
+
+function answer(
+  request: Request,
+  body: string | Blob | null,
+  headers: Record<string, string>,
+  status = 200,
+): Response {
+  return withDefaults(new Response(body, { status, headers }), requestIdOf(request))
 }

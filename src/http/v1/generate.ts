@@ -26,12 +26,10 @@ export const GENERATE = operation({
   body: z
     .strictObject({
       model: z.string().min(1).max(100).meta({ description: 'Name or id of a model.' }),
-      input: z
-        .record(z.string(), z.unknown())
-        .meta({
-          description:
-            'As the model’s `input_schema` says: `prompt`, `images`, `aspect_ratio`, `num_outputs`, ...',
-        }),
+      input: z.record(z.string(), z.unknown()).meta({
+        description:
+          'As the model’s `input_schema` says: `prompt`, `images`, `aspect_ratio`, `num_outputs`, ...',
+      }),
       priority: z
         .int()
         .min(1)

@@ -33,12 +33,9 @@ export const LIST_JOBS = operation({
   access: { keys: 'any', user: 'optional', counts: 'read' },
   query: z.strictObject({
     ...PageQuery,
-    status: z
-      .string()
-      .optional()
-      .meta({
-        description: 'One or more of queued, running, succeeded, failed, cancelled, with commas.',
-      }),
+    status: z.string().optional().meta({
+      description: 'One or more of queued, running, succeeded, failed, cancelled, with commas.',
+    }),
     model: z.string().min(1).max(100).optional(),
     user_id: ExternalId.optional(),
   }),

@@ -12,7 +12,7 @@ import { operation } from '../operation'
 import { beforeOf, pageOf } from '../page'
 import { pathUser } from '../path-user'
 import { presentEntry } from '../present'
-import { EntryBody, ExternalId, IdempotencyKey, listOf, PageQuery } from '../schemas'
+import { EntryBody, ExternalId, IdempotencyKey, listOf, PageQuery, time } from '../schemas'
 import { makeUserToken } from '../user-token'
 
 const MAX_GRANT = 1_000_000_000
@@ -112,9 +112,7 @@ export const CREATE_USER_TOKEN = operation({
   answers: {
     200: {
       description: 'Works for 15 minutes.',
-      schema: z
-        .object({ user_token: z.string(), expires_at: z.string() })
-        .meta({ id: 'UserToken' }),
+      schema: z.object({ user_token: z.string(), expires_at: time }).meta({ id: 'UserToken' }),
     },
   },
   errors: ['not_found'],
