@@ -223,7 +223,9 @@ CREATE INDEX jobs_by_user ON jobs (user_id, id);
 --> statement-breakpoint
 CREATE UNIQUE INDEX jobs_by_key ON jobs (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 --> statement-breakpoint
-CREATE INDEX jobs_active ON jobs (realm_id, user_id, id) WHERE status IN ('queued', 'running');
+CREATE INDEX jobs_active_by_realm ON jobs (realm_id, id) WHERE status IN ('queued', 'running');
+--> statement-breakpoint
+CREATE INDEX jobs_active_by_user ON jobs (user_id, id) WHERE status IN ('queued', 'running');
 --> statement-breakpoint
 CREATE INDEX jobs_ended_badly ON jobs (realm_id, id) WHERE status IN ('failed', 'cancelled');
 --> statement-breakpoint

@@ -68,8 +68,11 @@ export const jobs = sqliteTable(
     uniqueIndex('jobs_by_key')
       .on(table.userId, table.idempotencyKey)
       .where(sql`${table.idempotencyKey} IS NOT NULL`),
-    index('jobs_active')
-      .on(table.realmId, table.userId, table.id)
+    index('jobs_active_by_realm')
+      .on(table.realmId, table.id)
+      .where(sql`${table.status} IN ('queued', 'running')`),
+    index('jobs_active_by_user')
+      .on(table.userId, table.id)
       .where(sql`${table.status} IN ('queued', 'running')`),
     index('jobs_ended_badly')
       .on(table.realmId, table.id)

@@ -23,7 +23,7 @@ export function listJobs(
   filter: JobFilter,
   page: { before: number; limit: number },
 ): JobPage {
-  const { ids, next } = isIndexed(filter)
+  const { ids, next } = isIndexed(scope, filter)
     ? indexed(deps, scope, filter, page)
     : walked(deps, scope, filter, page)
   const views = ids.flatMap(id => {
@@ -35,10 +35,11 @@ export function listJobs(
 
 type Ids = { ids: JobId[]; next: JobId | null }
 
-/** No filter at all, or a set of states that a partial index holds. */
-function isIndexed({ statuses, model }: JobFilter): boolean {
+/** No filter at all, or a set of states that a partial index holds for this scope. */
+function isIndexed(scope: Scope, { statuses, model }: JobFilter): boolean {
   if (model !== null) return false
-  return statuses.length === 0 || isWithin(statuses, ACTIVE) || isWithin(statuses, ENDED_BADLY)
+  if (statuses.length === 0 || isWithin(statuses, ACTIVE)) return true
+  return scope.userId === null && isWithin(statuses, ENDED_BADLY)
 }
 
 function indexed(
@@ -98,11 +99,9 @@ function walked(
 const IS_ACTIVE = sql`${jobs.status} IN ('queued', 'running')`
 const IS_ENDED_BADLY = sql`${jobs.status} IN ('failed', 'cancelled')`
 
+/** A user belongs to one realm, and naming that too would let SQLite choose the index of the realm. */
 function inScope(scope: Scope) {
-  // A user belongs to one realm; naming the realm too lets the index on active jobs begin with it.
-  return scope.userId === null
-    ? eq(jobs.realmId, scope.realmId)
-    : and(eq(jobs.realmId, scope.realmId), eq(jobs.userId, scope.userId))
+  return scope.userId === null ? eq(jobs.realmId, scope.realmId) : eq(jobs.userId, scope.userId)
 }
 
 function cut(ids: JobId[], limit: number): Ids {
