@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createCache } from './base/cache'
@@ -69,6 +69,8 @@ export async function openHub(options: OpenHubOptions): Promise<Hub> {
       busyTimeoutMs: lock ? 0 : SHELL_BUSY_TIMEOUT_MS,
       onFatal: options.onFatal,
     })
+    // The folder is closed to others already; a copied file should be too.
+    if (isNew) chmodSync(path, 0o600)
     const migration = lock ? migrate(db) : checkVersion(versionProblem(db))
     const secrets = createSecrets(key, config.previousSecretKeys)
     proveSecretKey(db, secrets)

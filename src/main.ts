@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { systemClock } from './base/clock'
 import { type Config, ConfigError, readConfig } from './base/config'
 import { AppError, type InputProblem } from './base/errors'
 import { createLog } from './base/log'
@@ -37,16 +38,17 @@ async function main(argv: string[]): Promise<number> {
 }
 
 function contextFor(config: Config, args: string[]): Context {
+  const { wall } = systemClock()
   const log = createLog({
     level: config.logLevel,
     write: text => void process.stdout.write(text),
-    wall: Date.now,
+    wall,
   })
   // A shell command's own words are its output; the server's are its log.
   const shellLog = createLog({
     level: 'warn',
     write: text => void process.stderr.write(text),
-    wall: Date.now,
+    wall,
   })
   const onFatal = () => {
     log.flush()

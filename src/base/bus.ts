@@ -12,6 +12,7 @@ export type Topics = {
 }
 
 export type Bus = {
+  /** Tells everybody; what a listener throws comes out after all were told. */
   publish<Name extends keyof Topics>(topic: Name, value: Topics[Name]): void
   /** Answers the way to stop listening. */
   subscribe<Name extends keyof Topics>(
@@ -24,7 +25,16 @@ export function createBus(): Bus {
   const listeners = new Map<string, Set<(value: never) => void>>()
   return {
     publish(topic, value) {
-      for (const listen of listeners.get(topic) ?? []) (listen as (value: unknown) => void)(value)
+      const errors: unknown[] = []
+      for (const listen of listeners.get(topic) ?? []) {
+        try {
+          ;(listen as (value: unknown) => void)(value)
+        } catch (error) {
+          // The others are told all the same: each waits for a request of its own.
+          errors.push(error)
+        }
+      }
+      if (errors.length > 0) throw errors[0]
     },
     subscribe(topic, listen) {
       const known = listeners.get(topic) ?? new Set()

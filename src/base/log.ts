@@ -56,8 +56,18 @@ export function createLog(options: {
   return make({})
 }
 
-/** A replacer makes JSON.stringify several times slower, so flat lines, which are nearly all, go without. */
+/** Whoever logs is often in trouble already: fields that JSON cannot hold cost the fields, not the caller. */
 function lineOf(fields: LogFields): string {
+  try {
+    return encode(fields)
+  } catch (error) {
+    const { at, level, message } = fields
+    return encode({ at, level, message, unloggable: String(error) })
+  }
+}
+
+/** A replacer makes JSON.stringify several times slower, so flat lines, which are nearly all, go without. */
+function encode(fields: LogFields): string {
   const isFlat = Object.values(fields).every(value => value === null || typeof value !== 'object')
   if (!isFlat) return JSON.stringify(fields, redactFields)
   for (const key in fields) fields[key] = redact(key, fields[key])

@@ -230,7 +230,9 @@ function logRequest(
   requestId: string,
   startedAt: number,
 ) {
-  deps.log.info('request', {
+  // A health check every few seconds would be most of the log.
+  const level = operation.tag === 'Service' && response.ok ? 'debug' : 'info'
+  deps.log[level]('request', {
     request_id: requestId,
     method: operation.method,
     // The route and not the address: addresses hold ids of people.

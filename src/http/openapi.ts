@@ -214,6 +214,7 @@ function forSwift(node: unknown, io: 'input' | 'output'): unknown {
     // An answer may get new fields at any time.
     if (key === 'additionalProperties' && value === false && io === 'output') continue
     if (key === '$ref') result.$ref = String(value).replace('#/$defs/', '#/components/schemas/')
+    else if (key === 'properties') result.properties = fieldsForSwift(value as Schema, io)
     else result[key] = forSwift(value, io)
   }
   const types = [result.type].flat()
@@ -224,6 +225,13 @@ function forSwift(node: unknown, io: 'input' | 'output'): unknown {
     if (result.maximum === Number.MAX_SAFE_INTEGER) delete result.maximum
   }
   return result
+}
+
+/** The names in here are fields of ours and no words of JSON Schema, even when one is called `id`. */
+function fieldsForSwift(fields: Schema, io: 'input' | 'output'): Schema {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => [name, forSwift(field, io)]),
+  )
 }
 
 /** `anyOf: [T, null]` becomes `type: [T, "null"]`; of open words the null joins the free string. */

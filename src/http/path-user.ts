@@ -12,9 +12,15 @@ export function pathUser(caller: Caller, params: Record<string, string>): string
     if (!caller.user) throw new AppError('missing_user')
     return caller.user.externalId
   }
-  const isOther = caller.user !== null && caller.user.externalId !== text
-  if (text === null || !isExternalId(text) || isOther) throw new AppError('not_found')
+  if (text === null || !isExternalId(text)) throw new AppError('not_found')
+  mustBeAbout(caller, text)
   return text
+}
+
+/** For users whom a body names: the same 404. */
+export function mustBeAbout(caller: Caller, externalId: string): void {
+  const isOther = caller.user !== null && caller.user.externalId !== externalId
+  if (isOther) throw new AppError('not_found')
 }
 
 function decoded(text: string): string | null {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ERRORS } from '@/base/errors'
-import { JOB_STATUSES } from '@/db/schema'
+import { JOB_STATUSES } from '@/domain/jobs'
 import { isExternalId } from '@/domain/users'
 
 /**

@@ -24,6 +24,7 @@ const soonest = query<Record<string, never>, { run_at: number }>(
 
 const ready = query<Record<string, never>, ReadyTask>(
   `SELECT id, pool, lane, priority FROM tasks WHERE state = 'ready' ORDER BY pool, lane, priority, id`,
+  { mayScan: 'the partial index holds only what is ready, and all of it is what is asked for' },
 )
 
 export type ReadyTask = { id: number; pool: Pool; lane: number; priority: number }

@@ -12,7 +12,7 @@ import * as jobs from '@/domain/jobs'
 import * as privacy from '@/domain/privacy'
 import * as webhooks from '@/domain/webhooks'
 import type { Kind } from '@/queue/runner'
-import type { Claim, Outcome, Task } from '@/queue/task'
+import type { Outcome, Task } from '@/queue/task'
 
 const DONE: Outcome = { outcome: 'done' }
 /** Answers of other creations than jobs and grants are kept this long; those keep theirs for ever. */
@@ -26,8 +26,7 @@ const JobPayload = z.object({ job_id: id<JobId>() })
 const UserPayload = z.object({ user_id: id<UserId>() })
 const DiscardPayload = z.object({ first_file_id: id<FileId>(), count: z.int() })
 
-const read = <T>(schema: z.ZodType<T>, claim: Claim): T =>
-  schema.parse(JSON.parse(claim.task.payload))
+const read = <T>(schema: z.ZodType<T>, task: Task): T => schema.parse(JSON.parse(task.payload))
 /** The task of a job carries the job's own id. */
 const jobOf = (task: Task) => task.id as number as JobId
 
@@ -49,16 +48,17 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       timeoutMs: MINUTE,
       maxFailures: 5,
       async handle(claim, _, signal) {
-        await generation.cancelRemote(deps, read(JobPayload, claim).job_id, signal)
+        await generation.cancelRemote(deps, read(JobPayload, claim.task).job_id, signal)
         return DONE
       },
+      giveUp: (tx, task) => generation.closeCancelled(tx, read(JobPayload, task).job_id),
     },
     'webhook.fan_out': {
       pool: 'chores',
       timeoutMs: 30 * SECOND,
       maxFailures: 10,
       async handle(claim) {
-        const event = events.find(deps.db, read(EventPayload, claim).event_id)
+        const event = events.find(deps.db, read(EventPayload, claim.task).event_id)
         const job = event ? jobs.findEnded(deps.db, event.realmId, event.jobId) : null
         if (!event || !job) return DONE
         await webhooks.fanOut(deps, claim, event, job)
@@ -70,14 +70,14 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       timeoutMs: MINUTE,
       maxFailures: 20,
       handle: (claim, _, signal) =>
-        webhooks.deliver(deps, claim, read(DeliveryPayload, claim).delivery_id, signal),
+        webhooks.deliver(deps, claim, read(DeliveryPayload, claim.task).delivery_id, signal),
     },
     'files.discard': {
       pool: 'chores',
       timeoutMs: MINUTE,
       maxFailures: 20,
       async handle(claim) {
-        const payload = read(DiscardPayload, claim)
+        const payload = read(DiscardPayload, claim.task)
         await files.discardBlobs(deps, payload.first_file_id, payload.count)
         return DONE
       },
@@ -88,7 +88,7 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       // Never given up: it is a promise to a person.
       maxFailures: Number.POSITIVE_INFINITY,
       async handle(claim) {
-        await privacy.erasePerson(deps, read(UserPayload, claim).user_id)
+        await privacy.erasePerson(deps, read(UserPayload, claim.task).user_id)
         return DONE
       },
     },

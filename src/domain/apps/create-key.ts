@@ -3,7 +3,7 @@ import { formatId, type KeyId, type RealmId } from '@/base/ids'
 import { command } from '@/db/statements'
 import { type Tx, write } from '@/db/write'
 import type { Actor, Deps, Mode } from '@/deps'
-import { record } from '../audit'
+import { record } from '@/domain/audit'
 import { findApp, realmsOf } from './find'
 import { hashKey, KEY_RANDOM_BYTES, type KeyKind, makeKeyText } from './key-text'
 

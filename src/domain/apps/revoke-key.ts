@@ -3,7 +3,7 @@ import { formatId, type KeyId, type RealmId } from '@/base/ids'
 import { query, returning } from '@/db/statements'
 import { write } from '@/db/write'
 import type { Actor, Deps } from '@/deps'
-import { record } from '../audit'
+import { record } from '@/domain/audit'
 import { findRealm } from './find'
 import { hashKey, isWellFormedKey } from './key-text'
 

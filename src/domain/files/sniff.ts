@@ -5,9 +5,16 @@ export function sniff(bytes: Uint8Array): MediaType | null {
   if (startsWith(bytes, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) return 'image/png'
   if (startsWith(bytes, [0xff, 0xd8, 0xff])) return 'image/jpeg'
   if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 12) === 'WEBP') return 'image/webp'
-  if (ascii(bytes, 4, 8) === 'ftyp') return 'video/mp4'
+  if (ascii(bytes, 4, 8) === 'ftyp' && !NO_VIDEO.has(ascii(bytes, 8, 12))) return 'video/mp4'
   return null
 }
+
+/** Pictures (AVIF, HEIF) and sound come in the same box as MP4 and differ by its brand. */
+const NO_VIDEO = new Set([
+  ...['avif', 'avis', 'mif1', 'msf1'],
+  ...['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs'],
+  ...['M4A ', 'M4B ', 'M4P '],
+])
 
 function startsWith(bytes: Uint8Array, head: number[]): boolean {
   return head.every((byte, index) => bytes[index] === byte)

@@ -1,9 +1,10 @@
 import type { JobId } from '@/base/ids'
+import type { Db } from '@/db/open'
 import { query } from '@/db/statements'
-import { write } from '@/db/write'
+import { type Tx, write } from '@/db/write'
 import type { Deps, Mode } from '@/deps'
-import { discardLater } from '../files'
-import { attemptsOf, endAttempt, StoredOperation } from './attempts'
+import { discardLater } from '@/domain/files'
+import { type Attempt, attemptsOf, endAttempt, StoredOperation } from './attempts'
 import { contextOf, providerOf } from './context'
 
 const find = query<{ id: number }, { numOutputs: number; mode: Mode }>(
@@ -14,17 +15,27 @@ const find = query<{ id: number }, { numOutputs: number; mode: Mode }>(
 /** The job was cancelled here; the vendor is told where it can be, once, and left-over blobs go. */
 export async function cancelRemote(deps: Deps, jobId: JobId, signal: AbortSignal): Promise<void> {
   const job = find.get(deps.db, { id: jobId })
-  const open = attemptsOf(deps.db, jobId).find(attempt =>
-    ['starting', 'waiting', 'produced', 'unknown'].includes(attempt.state),
-  )
+  const open = openAttempt(deps.db, jobId)
   if (!job || !open) return
   if (open.state === 'waiting' && open.operation) {
     const operation = StoredOperation.parse(JSON.parse(open.operation))
     const context = contextOf(deps, open, job, signal)
     await providerOf(deps, open).cancel?.(operation, context)
   }
-  await write(deps.db, tx => {
-    endAttempt(tx, open.id, { state: 'cancelled' })
-    discardLater(tx, open.firstFileId, job.numOutputs)
-  })
+  await write(deps.db, tx => closeCancelled(tx, jobId))
+}
+
+/** Nothing more comes of the attempt, whether the vendor could be told or not. */
+export function closeCancelled(tx: Tx, jobId: JobId): void {
+  const job = find.get(tx, { id: jobId })
+  const open = openAttempt(tx, jobId)
+  if (!job || !open) return
+  endAttempt(tx, open.id, { state: 'cancelled' })
+  discardLater(tx, open.firstFileId, job.numOutputs)
+}
+
+function openAttempt(from: Db | Tx, jobId: JobId): Attempt | undefined {
+  return attemptsOf(from, jobId).find(attempt =>
+    ['starting', 'waiting', 'produced', 'unknown'].includes(attempt.state),
+  )
 }

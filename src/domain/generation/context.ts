@@ -1,9 +1,9 @@
 import { formatId } from '@/base/ids'
 import { invariant } from '@/base/invariant'
 import type { Deps } from '@/deps'
+import type { CheckedInput } from '@/domain/catalog'
+import type { ActiveJob } from '@/domain/jobs'
 import type { Provider, ProviderContext, ProviderInput } from '@/providers/spec'
-import type { CheckedInput } from '../catalog'
-import type { ActiveJob } from '../jobs'
 import type { Attempt } from './attempts'
 import { callbackToken } from './callback-token'
 

@@ -1,7 +1,7 @@
 import type { JobId } from '@/base/ids'
 import type { Tx } from '@/db/write'
-import { discardLater } from '../files'
-import { activeJob, end } from '../jobs'
+import { discardLater } from '@/domain/files'
+import { activeJob, end } from '@/domain/jobs'
 import { attemptsOf, endAttempt } from './attempts'
 
 /** Our own handler failed too often, or the job killed the process: it fails and its tokens go back. */

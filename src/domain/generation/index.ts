@@ -1,4 +1,4 @@
-export { cancelRemote } from './cancel-remote'
+export { cancelRemote, closeCancelled } from './cancel-remote'
 export { MAX_FAILURES } from './copy-outputs'
 export { eraseJob } from './erase-job'
 export { execute } from './execute'

@@ -1,5 +1,5 @@
 import type { Tx } from '@/db/write'
-import { discardLater } from '../files'
+import { discardLater } from '@/domain/files'
 import type { Plan } from './prepare'
 
 /**

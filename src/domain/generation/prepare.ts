@@ -2,8 +2,8 @@ import type { JobId } from '@/base/ids'
 import { invariant } from '@/base/invariant'
 import type { Tx } from '@/db/write'
 import type { Deps } from '@/deps'
-import { type ActiveJob, activeJob, start } from '../jobs'
-import { choose } from '../routing'
+import { type ActiveJob, activeJob, start } from '@/domain/jobs'
+import { choose } from '@/domain/routing'
 import { type Attempt, attemptsOf, insertAttempt, markUnknown } from './attempts'
 
 /** What is to be done for a job now. Decided in the claim's own transaction, done outside of it. */

@@ -5,7 +5,7 @@ import type { JobStatus } from '@/db/schema'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Deps, Mode } from '@/deps'
-import type { StoredOutput } from '../files'
+import type { StoredOutput } from '@/domain/files'
 import { typicalMs } from './durations'
 import { describeFailure } from './failure'
 

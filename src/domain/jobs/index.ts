@@ -1,3 +1,4 @@
+export { JOB_STATUSES, type JobStatus } from '@/db/schema'
 export { cancel, cancelAllOf } from './cancel'
 export { eachJobOf } from './each-of'
 export { end, type JobResult } from './end'

@@ -58,7 +58,8 @@ function indexed(
         lt(jobs.id, page.before as JobId),
         // The literal list lets SQLite see that the partial index applies.
         statuses.length === 0 ? undefined : isWithin(statuses, ACTIVE) ? IS_ACTIVE : IS_ENDED_BADLY,
-        statuses.length === 1 ? inArray(jobs.status, statuses) : undefined,
+        // A state may be named twice.
+        new Set(statuses).size === 1 ? inArray(jobs.status, statuses) : undefined,
       ),
     )
     .orderBy(desc(jobs.id))

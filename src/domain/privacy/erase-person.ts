@@ -1,9 +1,9 @@
 import type { UserId } from '@/base/ids'
 import type { Deps } from '@/deps'
-import * as files from '../files'
-import * as generation from '../generation'
-import * as jobs from '../jobs'
-import * as webhooks from '../webhooks'
+import * as files from '@/domain/files'
+import * as generation from '@/domain/generation'
+import * as jobs from '@/domain/jobs'
+import * as webhooks from '@/domain/webhooks'
 
 /**
  * Erases in every room what a person left, after `users.erase` took their name away: running jobs are

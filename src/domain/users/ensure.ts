@@ -4,7 +4,7 @@ import type { Secrets } from '@/base/secrets'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Realm } from '@/deps'
-import { grant } from '../ledger'
+import { grant } from '@/domain/ledger'
 import { findByExternalId, findById, type User } from './find'
 
 export type NewUser = {

@@ -2,8 +2,8 @@ import { AppError, invalidInput } from '@/base/errors'
 import { formatId } from '@/base/ids'
 import { write } from '@/db/write'
 import type { Actor, Deps, Realm } from '@/deps'
-import { record } from '../audit'
-import { type Entry, entriesByKeyPrefix, grant } from '../ledger'
+import { record } from '@/domain/audit'
+import { type Entry, entriesByKeyPrefix, grant } from '@/domain/ledger'
 import { ensure } from './ensure'
 
 export type BatchGrant = { externalId: string; amount: number; reason: string }

@@ -2,8 +2,8 @@ import { AppError } from '@/base/errors'
 import { type EntryId, formatId } from '@/base/ids'
 import { write } from '@/db/write'
 import type { Actor, Deps, Realm } from '@/deps'
-import { record } from '../audit'
-import { entryByKey, grant } from '../ledger'
+import { record } from '@/domain/audit'
+import { entryByKey, grant } from '@/domain/ledger'
 import { ensure } from './ensure'
 
 export type GrantAnswer = {

@@ -1,8 +1,8 @@
 import type { JobId, RealmId } from '@/base/ids'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
+import { append, type NewEvent } from '@/domain/events'
 import { enqueue } from '@/queue/enqueue'
-import { append, type NewEvent } from '../events'
 
 const endpoint = query<{ realmId: number }, { id: number }>(
   'SELECT id FROM webhook_endpoints WHERE realm_id = $realmId AND is_enabled = 1 LIMIT 1',

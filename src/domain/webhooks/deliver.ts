@@ -5,9 +5,9 @@ import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
 import { command, query } from '@/db/statements'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
+import { webhookSecretOf } from '@/domain/apps'
 import { finish, snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { webhookSecretOf } from '../apps'
 import { sign } from './sign'
 
 /** When the next try comes after a failed one; after the last the delivery is dead. Eight tries in all. */

@@ -3,12 +3,12 @@ import { type DeliveryId, type EndpointId, formatId } from '@/base/ids'
 import { command, query } from '@/db/statements'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
+import type { Event } from '@/domain/events'
+import { describe } from '@/domain/files'
+import type { EndedJob } from '@/domain/jobs'
 import { enqueue } from '@/queue/enqueue'
 import { finish } from '@/queue/finish'
 import type { Claim } from '@/queue/task'
-import type { Event } from '../events'
-import { describe } from '../files'
-import type { EndedJob } from '../jobs'
 
 const endpoints = query<{ realmId: number }, { id: EndpointId; url: string }>(
   'SELECT id, url FROM webhook_endpoints WHERE realm_id = $realmId AND is_enabled = 1 ORDER BY id',

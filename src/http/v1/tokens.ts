@@ -10,7 +10,7 @@ import { type Call, guarded, type HttpDeps } from '../guard'
 import { idempotencyOf, replayHeaders } from '../idempotency'
 import { operation } from '../operation'
 import { beforeOf, pageOf } from '../page'
-import { pathUser } from '../path-user'
+import { mustBeAbout, pathUser } from '../path-user'
 import { presentEntry } from '../present'
 import { EntryBody, ExternalId, IdempotencyKey, listOf, PageQuery, time } from '../schemas'
 import { makeUserToken } from '../user-token'
@@ -78,7 +78,7 @@ export const GRANT_BATCH = operation({
         .meta({ id: 'TokenGrantBatch' }),
     },
   },
-  errors: ['idempotency_mismatch'],
+  errors: ['not_found', 'idempotency_mismatch'],
 })
 
 export const LIST_ENTRIES = operation({
@@ -174,6 +174,7 @@ async function grant({ deps }: HttpDeps, call: Call<typeof GRANT_TOKENS>) {
 
 async function grantBatch({ deps }: HttpDeps, call: Call<typeof GRANT_BATCH>) {
   const { caller, body } = call
+  for (const item of body.grants) mustBeAbout(caller, item.external_id)
   const grants = body.grants.map(item => ({
     externalId: item.external_id,
     amount: item.amount,

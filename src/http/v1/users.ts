@@ -1,13 +1,15 @@
 import { Elysia } from 'elysia'
 import { z } from 'zod'
 import { AppError } from '@/base/errors'
+import type { RealmId } from '@/base/ids'
+import type { Deps } from '@/deps'
 import * as users from '@/domain/users'
 import { actorOf } from '../caller'
 import { type Call, guarded, type HttpDeps } from '../guard'
 import { idempotencyOf, replayHeaders, scopeOfKey } from '../idempotency'
 import { operation } from '../operation'
 import { beforeOf, pageOf } from '../page'
-import { pathUser } from '../path-user'
+import { mustBeAbout, pathUser } from '../path-user'
 import { presentUser } from '../present'
 import { ExternalId, IdempotencyKey, listOf, MetadataInput, PageQuery, UserBody } from '../schemas'
 
@@ -148,12 +150,21 @@ export const userRoutes = (http: HttpDeps) =>
 
 function list({ deps }: HttpDeps, { caller, query }: Call<typeof LIST_USERS>) {
   const before = beforeOf('user', query.cursor)
-  const rows = users.listUsers(deps.db, caller.realm.id, { before, limit: query.limit + 1 })
+  const rows = caller.user
+    ? ownRow(deps, caller.realm.id, caller.user.externalId, before)
+    : users.listUsers(deps.db, caller.realm.id, { before, limit: query.limit + 1 })
   const present = (user: users.User) => presentUser(user, caller.realm.mode)
   return { status: 200, body: pageOf('user', rows, query.limit, present) }
 }
 
+/** A call for one user sees a list of at most that one. */
+function ownRow(deps: Deps, realmId: RealmId, externalId: string, before: number): users.User[] {
+  const own = users.findByExternalId(deps.db, realmId, externalId)
+  return own && own.id < before ? [own] : []
+}
+
 async function create({ deps }: HttpDeps, { caller, body, request }: Call<typeof CREATE_USER>) {
+  mustBeAbout(caller, body.external_id)
   const once = scopeOfKey(idempotencyOf(request, body), {
     realmId: caller.realm.id,
     userId: null,
