@@ -24,6 +24,28 @@ export type ProviderInput = {
   extra: { [key: string]: Json }
   /** The caller's `input.provider_params[<provider name>]`; can never overwrite what we set. */
   params: { [key: string]: Json }
+  /** How this model is asked for at this vendor: data of the route, changed without a release. */
+  config: RouteConfig
+}
+
+/** Our words into a vendor's. Everything is optional: a vendor with one fixed form needs none of it. */
+export type RouteConfig = {
+  /** Another vendor model where pictures are given: edit endpoints are often models of their own. */
+  with_images_model?: string
+  /**
+   * Our field -> the vendor's. A name ending in `[]` takes a list; `null` drops the field. Fields of ours:
+   * prompt, images, aspect_ratio, num_outputs, output_format, and those of the model's own input schema.
+   */
+  fields?: { [ours: string]: string | null }
+  /** Our aspect ratio -> what the vendor takes: a word, or an object such as `{width, height}`. */
+  aspect_ratios?: { [ratio: string]: Json }
+  output_formats?: { [format: string]: string }
+  /** Sent with every call. */
+  constants?: { [key: string]: Json }
+  /** How many one call makes; more outputs are several calls. Absent: as many as asked. */
+  outputs_per_call?: number
+  /** For cost, where the vendor does not tell: micro-USD. */
+  cost?: { per_output?: number; per_second?: number; per_call?: number }
 }
 
 export type ProviderContext = {
@@ -85,6 +107,10 @@ export type Provider = {
   /** The vendor deduplicates or starts are free: a start whose answer was lost may simply be repeated. */
   startIsRepeatable?: true
   start(input: ProviderInput, ctx: ProviderContext): Promise<StartResult>
+  /**
+   * Throws `rejected` or `unavailable` when the operation has ended without a result; `rate_limited` and
+   * `unknown_outcome` say nothing about it: ask again. A vendor's 503 on a poll is never `unavailable`.
+   */
   poll?(operation: Operation, ctx: ProviderContext): Promise<StartResult>
   /** Best effort: resolves when the vendor took note. */
   cancel?(operation: Operation, ctx: ProviderContext): Promise<void>
@@ -92,7 +118,7 @@ export type Provider = {
   parseCallback?(
     rawBody: Uint8Array,
     headers: Headers,
-    ctx: { nowMs: number; apiKey: string | null },
+    ctx: Pick<ProviderContext, 'nowMs' | 'apiKey' | 'fetch'>,
   ): Promise<CallbackHint>
   /** Finds what a lost start may have begun, by our reference; null when the vendor knows nothing of it. */
   find?(reference: string, ctx: ProviderContext): Promise<StartResult | null>

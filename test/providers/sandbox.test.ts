@@ -52,7 +52,7 @@ conformance(
       restart: () => sandbox(),
       callback() {
         const hint = { eventId: 'evt_1', isFinal: true }
-        const ctx = { nowMs: 1_760_000_000_500, apiKey: 'the key' }
+        const ctx = providerContext({ nowMs: 1_760_000_000_500, apiKey: 'the key' })
         const { body, headers } = signSandboxCallback(hint, ctx)
         return { rawBody: Buffer.from(body), headers: new Headers(headers), ctx, hint }
       },
@@ -307,7 +307,8 @@ describe('polling', () => {
 })
 
 test('a sandbox without a key has callbacks too, and they are not those of one with a key', async () => {
-  const ctx = { nowMs: 1_760_000_000_000, apiKey: null }
+  const { fetch } = providerContext()
+  const ctx = { nowMs: 1_760_000_000_000, apiKey: null, fetch }
   const { body, headers } = signSandboxCallback({ eventId: 'e', isFinal: false }, ctx)
   const read = (apiKey: string | null) =>
     sandbox().parseCallback?.(Buffer.from(body), new Headers(headers), { ...ctx, apiKey })

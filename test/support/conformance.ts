@@ -262,7 +262,7 @@ export type Harness = {
 export type TrueCallback = {
   rawBody: Uint8Array
   headers: Headers
-  ctx: { nowMs: number; apiKey: string | null }
+  ctx: Pick<ProviderContext, 'nowMs' | 'apiKey' | 'fetch'>
   hint: CallbackHint
 }
 
@@ -278,6 +278,7 @@ export function imageInput(changes: Partial<ProviderInput> = {}): ProviderInput 
     outputFormat: null,
     extra: {},
     params: {},
+    config: {},
     ...changes,
   }
 }

@@ -3,6 +3,7 @@ import { invariant } from '@/base/invariant'
 import type { Deps } from '@/deps'
 import type { CheckedInput } from '@/domain/catalog'
 import type { ActiveJob } from '@/domain/jobs'
+import { routeConfig } from '@/domain/routing'
 import type { Provider, ProviderContext, ProviderInput } from '@/providers/spec'
 import type { Attempt } from './attempts'
 import { callbackToken } from './callback-token'
@@ -36,7 +37,7 @@ export function contextOf(
   }
 }
 
-export function inputOf(attempt: Attempt, job: ActiveJob): ProviderInput {
+export function inputOf(deps: Deps, attempt: Attempt, job: ActiveJob): ProviderInput {
   // Written by submit from a checked value, and by nobody else.
   const input = JSON.parse(job.input) as CheckedInput
   return {
@@ -49,5 +50,6 @@ export function inputOf(attempt: Attempt, job: ActiveJob): ProviderInput {
     outputFormat: input.outputFormat,
     extra: input.extra,
     params: input.providerParams[attempt.provider] ?? {},
+    config: routeConfig(deps.db, job.modelId, attempt.provider),
   }
 }

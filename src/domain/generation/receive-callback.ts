@@ -45,6 +45,7 @@ export async function receiveCallback(deps: Deps, callback: Callback): Promise<v
   const hint = await parse(callback.rawBody, callback.headers, {
     nowMs: deps.clock.wall(),
     apiKey: null,
+    fetch: deps.fetch,
   }).catch(thrown => {
     throw new AppError('not_found', { internal: toProviderError(thrown).message })
   })

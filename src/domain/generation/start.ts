@@ -24,7 +24,7 @@ export async function startAttempt(
   const context = contextOf(deps, plan.attempt, plan.job, signal)
   let result: StartResult
   try {
-    result = await provider.start(inputOf(plan.attempt, plan.job), context)
+    result = await provider.start(inputOf(deps, plan.attempt, plan.job), context)
   } catch (thrown) {
     const error = toProviderError(thrown)
     if (error.kind === 'unknown_outcome' && !provider.startIsRepeatable) {

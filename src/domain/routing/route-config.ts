@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import type { ModelId } from '@/base/ids'
+import type { Db } from '@/db/open'
+import { query } from '@/db/statements'
+import type { RouteConfig } from '@/providers/spec'
+
+const select = query<{ modelId: number; provider: string }, { config: string }>(
+  `SELECT config FROM model_routes
+   WHERE model_id = $modelId AND provider_id = (SELECT id FROM providers WHERE name = $provider)`,
+)
+
+/** Shapes only: what the words mean is the adapter's and the vendor's. */
+const Config: z.ZodType<RouteConfig> = z.strictObject({
+  with_images_model: z.string().exactOptional(),
+  fields: z.record(z.string(), z.string().nullable()).exactOptional(),
+  aspect_ratios: z.record(z.string(), z.json()).exactOptional(),
+  output_formats: z.record(z.string(), z.string()).exactOptional(),
+  constants: z.record(z.string(), z.json()).exactOptional(),
+  outputs_per_call: z.int().min(1).exactOptional(),
+  cost: z
+    .strictObject({
+      per_output: z.int().min(0).exactOptional(),
+      per_second: z.int().min(0).exactOptional(),
+      per_call: z.int().min(0).exactOptional(),
+    })
+    .exactOptional(),
+})
+
+/** How a model is asked for at a provider; nothing special where no route says so, as for the sandbox. */
+export function routeConfig(db: Db, modelId: ModelId, provider: string): RouteConfig {
+  const row = select.get(db, { modelId, provider })
+  return row ? Config.parse(JSON.parse(row.config)) : {}
+}
