@@ -35,6 +35,8 @@ const list = z
       .filter(part => part !== ''),
   )
 
+const isBareOrigin = (url: URL) => url.pathname === '/' && url.search === '' && url.hash === ''
+
 const rootKey = (text: string) => {
   const bytes = Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64')
   return bytes.length === 32 ? new Uint8Array(bytes) : null
@@ -59,8 +61,8 @@ const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
-    .refine(text => new URL(text).pathname === '/' && new URL(text).search === '')
-    .transform(text => new URL(text).origin)
+    .refine(text => URL.canParse(text) && isBareOrigin(new URL(text)))
+    .transform(text => (URL.canParse(text) ? new URL(text).origin : text))
     .optional(),
   TRUSTED_PROXIES: list.refine(parts =>
     parts.every(part => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(part)),
@@ -107,8 +109,10 @@ const NOT_YET = [
 
 /** Throws ConfigError with one line that names the variable and what it takes, never its value. */
 export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
-  // An empty variable is how compose files and .env files say "not set".
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  // A blank variable is how compose files and .env files say "not set".
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value?.trim() !== ''),
+  )
   const parsed = Environment.safeParse(given)
   if (!parsed.success) {
     const names = new Set(parsed.error.issues.map(issue => String(issue.path[0])))

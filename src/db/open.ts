@@ -50,6 +50,8 @@ export function openDb(options: OpenOptions): Db {
   sqlite.run('PRAGMA synchronous = FULL')
   sqlite.run('PRAGMA foreign_keys = ON')
   sqlite.run('PRAGMA trusted_schema = OFF')
+  // Without it REPLACE would delete ledger rows past their trigger.
+  sqlite.run('PRAGMA recursive_triggers = ON')
   sqlite.run(`PRAGMA wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
   sqlite.run(`PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT}`)
   sqlite.run(`PRAGMA cache_size = -${CACHE_KIB}`)
@@ -69,6 +71,7 @@ export function openDb(options: OpenOptions): Db {
     prepared: [],
     path: options.path,
     close() {
+      db.writer.close()
       sqlite.close(false)
     },
   }

@@ -43,6 +43,8 @@ export type Writer = {
   enqueue<T>(change: (tx: Tx) => T): Promise<T>
   /** Resolves when every change that was waiting has been answered. */
   drained(): Promise<void>
+  /** From now on every change is refused: the file is about to be closed. */
+  close(): void
   /** Groups and changes committed so far, and whether the last write met a full disk. */
   stats(): { groups: number; changes: number; waiting: number; isDiskFull: boolean }
 }
@@ -75,6 +77,7 @@ export function createWriter(
   let busySince: number | null = null
   let busyTries = 0
   let isDiskFull = false
+  let isClosed = false
   let groups = 0
   let changes = 0
   let idle: (() => void)[] = []
@@ -88,6 +91,7 @@ export function createWriter(
   }
 
   const flush = () => {
+    if (isClosed) return rejectFirst(waiting.length, closedError())
     const db = getDb()
     sql ??= prepareTransactionSql(db)
     isArmed = false
@@ -247,6 +251,7 @@ export function createWriter(
 
   return {
     enqueue<T>(change: (tx: Tx) => T): Promise<T> {
+      if (isClosed) return Promise.reject(closedError())
       if (waiting.length >= WAITING_MAX) {
         return Promise.reject(busyError('too many writes are waiting', null))
       }
@@ -258,6 +263,9 @@ export function createWriter(
     drained() {
       if (waiting.length === 0) return Promise.resolve()
       return new Promise(resolve => idle.push(resolve))
+    },
+    close() {
+      isClosed = true
     },
     stats: () => ({ groups, changes, waiting: waiting.length, isDiskFull }),
   }
@@ -316,6 +324,10 @@ function refusePromise(value: unknown): unknown {
   const isThenable = typeof value === 'object' && value !== null && 'then' in value
   invariant(!isThenable, 'a write callback returned a promise: it would commit at its first await')
   return value
+}
+
+function closedError(): AppError {
+  return new AppError('shutting_down', { detail: { retry_after: 1 } })
 }
 
 function busyError(internal: string, cause: unknown): AppError {

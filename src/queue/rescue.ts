@@ -14,6 +14,10 @@ const resume = command<{ id: number; pool: string }>(
    WHERE id = $id AND state = 'claimed'`,
 )
 
+const sleep = command<{ id: number }>(
+  `UPDATE tasks SET state = 'scheduled', run_at = NULL, claim_token = NULL, boot_id = NULL WHERE id = $id`,
+)
+
 const remove = command<{ id: number }>('DELETE FROM tasks WHERE id = $id')
 
 /** Twice may be bad company. From then on a task runs alone, and only one that was alone is blamed. */
@@ -21,13 +25,19 @@ const DEATHS_TO_QUARANTINE = 2
 
 /**
  * What an earlier life of the process left claimed is an orphan: there is one process, and it is us.
- * Answers what was parked: the one task that ran alone in quarantine when the process died again.
+ * Answers what was parked: the one task that ran alone in quarantine when the process died again. It is
+ * removed, or with `isParkedAsleep` kept without a date.
  */
-export function rescue(tx: Tx, bootId: number): { resumed: number; parked: Task | null } {
+export function rescue(
+  tx: Tx,
+  bootId: number,
+  options: { isParkedAsleep?: boolean } = {},
+): { resumed: number; parked: Task | null } {
   const left = orphans.all(tx, { bootId })
   const [only] = left
   if (only && left.length === 1 && only.pool === 'quarantine') {
-    remove.run(tx, { id: only.id })
+    const park = options.isParkedAsleep ? sleep : remove
+    park.run(tx, { id: only.id })
     return { resumed: 0, parked: only }
   }
   for (const task of left) {

@@ -209,11 +209,13 @@ export function createRunner(options: RunnerOptions): Runner {
 
   /** False when the disk refused: a task whose end is not written stays claimed until the next start. */
   const isRecorded = async (claim: Claim, kind: Kind, outcome: Outcome): Promise<boolean> => {
+    // The claim was given back, and the database may be closed.
+    if (isStopped) return true
     try {
       await record(claim, kind, outcome)
       return true
     } catch (error) {
-      if (error instanceof Superseded || isStopped) throw error
+      if (error instanceof Superseded) throw error
       log.error('the end of a task could not be written', { task: claim.task.id, error })
       return false
     }
@@ -306,6 +308,20 @@ export function createRunner(options: RunnerOptions): Runner {
     armPump()
   }
 
+  /** One broken task must not keep the server from starting: then it sleeps, for a person to look at. */
+  const takeOver = async () => {
+    try {
+      return await write(db, tx => {
+        const left = rescue(tx, bootId)
+        if (left.parked) kinds[left.parked.kind]?.giveUp?.(tx, left.parked, 'poison')
+        return left
+      })
+    } catch (error) {
+      log.error('a task that killed the process could not be given up; it sleeps', { error })
+      return await write(db, tx => rescue(tx, bootId, { isParkedAsleep: true }))
+    }
+  }
+
   const lookForForeign = () => {
     if (isStopping) return
     try {
@@ -330,11 +346,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   return {
     async start() {
-      const { resumed, parked } = await write(db, tx => {
-        const left = rescue(tx, bootId)
-        if (left.parked) kinds[left.parked.kind]?.giveUp?.(tx, left.parked, 'poison')
-        return left
-      })
+      const { resumed, parked } = await takeOver()
       if (resumed > 0) log.info('resuming what the last run left', { tasks: resumed })
       if (parked)
         log.error('a task was alone each time the process died; it is given up', { parked })

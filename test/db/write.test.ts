@@ -195,6 +195,14 @@ describe('one change', () => {
   })
 })
 
+test('a change after close is refused, and one that waits is answered', async () => {
+  const db = testDb()
+  const waiting = write(db, () => 1)
+  db.close()
+  await expect(waiting).rejects.toMatchObject({ code: 'shutting_down' })
+  await expect(write(db, () => 1)).rejects.toMatchObject({ code: 'shutting_down' })
+})
+
 test('changes of one turn share a commit', async () => {
   const db = testDb()
   await Promise.all(
@@ -221,6 +229,17 @@ test('ids and times never go back, whatever the clock does and over a restart', 
   expect(third.id).toBeGreaterThan(second.id)
   expect(third.now).toBeGreaterThanOrEqual(second.now)
   expect(timeOfId(third.id)).toBeGreaterThanOrEqual(first.now)
+})
+
+test('REPLACE does not get past the triggers of the ledger', async () => {
+  const db = testDb()
+  db.sqlite.run("INSERT INTO apps VALUES (1, 'A', 'a', 'a', 0, 30, 1000, 1, 0, 0)")
+  db.sqlite.run("INSERT INTO realms VALUES (2, 1, 'live', 'sealed')")
+  db.sqlite.run('INSERT INTO users (id, realm_id, created_at, updated_at) VALUES (3, 2, 0, 0)')
+  const entry = `INTO token_entries (user_id, id, realm_id, amount, balance_after, type, description, created_at)
+    VALUES (3, 4, 2, 5, 5, 'GRANT', '', 0)`
+  db.sqlite.run(`INSERT ${entry}`)
+  expect(() => db.sqlite.run(`INSERT OR REPLACE ${entry}`)).toThrow('never deleted')
 })
 
 test('ids of two processes never collide', async () => {
