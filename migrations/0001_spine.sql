@@ -364,6 +364,8 @@ CREATE TABLE inbox (
   UNIQUE (provider, event_id)
 ) STRICT;
 --> statement-breakpoint
+CREATE INDEX inbox_by_attempt ON inbox (attempt_id) WHERE attempt_id IS NOT NULL;
+--> statement-breakpoint
 CREATE TABLE counters (
   realm_id INTEGER NOT NULL,
   user_id INTEGER NOT NULL,

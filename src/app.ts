@@ -15,7 +15,8 @@ import { userRoutes } from './http/v1/users'
 
 /** Joins the HTTP doors. No listening and no timers: tests start here. */
 export function createApp(http: HttpDeps, health: Health) {
-  return new Elysia({ name: 'hub' })
+  // Else the router takes a Host of less than four characters (`hub`, in a private network) for a path.
+  return new Elysia({ name: 'hub', handler: { standardHostname: false } })
     .onError(({ error, code, request }) => {
       const thrown = code === 'NOT_FOUND' ? new AppError('not_found') : error
       return refuse(http.deps, thrown, requestIdOf(request))

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Server } from 'bun'
 import { createApp } from './app'
-import type { Config } from './base/config'
+import { type Config, ConfigError, VARIABLES } from './base/config'
 import type { Log } from './base/log'
+import { reachableHost } from './base/reachable-host'
 import { watchForeignCommits } from './db/foreign-commits'
 import { write } from './db/write'
 import type { Deps } from './deps'
@@ -38,6 +41,8 @@ const GRACE_MS = 15_000
 
 export async function startServer(options: ServeOptions): Promise<Serving> {
   const { config, log } = options
+  // A first start that cannot listen leaves no folder behind, and no key that nobody was told to keep.
+  if (!existsSync(join(config.dataDir, 'hub.db'))) await tryToListen(config)
   let server: Server<undefined> | null = null
   const ownUrl = () => config.publicUrl ?? `http://localhost:${server?.port ?? config.port}`
   const hub = await openHub({
@@ -68,12 +73,7 @@ export async function startServer(options: ServeOptions): Promise<Serving> {
     },
   )
   try {
-    server = Bun.serve({
-      port: config.port,
-      hostname: config.host,
-      idleTimeout: IDLE_SECONDS,
-      fetch: request => app.fetch(request),
-    })
+    server = listen(config, request => app.fetch(request))
   } catch (error) {
     await hub.close()
     throw error
@@ -87,15 +87,50 @@ export async function startServer(options: ServeOptions): Promise<Serving> {
     isStopping = true
     stopSchedule()
     const drained = server?.stop()
+    // A caller who never finishes the call that he began must not keep us from ending.
+    const giveUp = setTimeout(() => void server?.stop(true), GRACE_MS)
     await runner.stop(GRACE_MS)
     await drained
+    clearTimeout(giveUp)
     await flushLastUsed(deps)
     await deps.db.writer.drained()
     deps.db.sqlite.run('PRAGMA wal_checkpoint(TRUNCATE)')
     await hub.close()
   }
-  const shownHost = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host
-  return { hub, deps, runner, url: `http://${shownHost}:${server.port}`, stop }
+  const url = `http://${reachableHost(config.host)}:${server.port}`
+  return { hub, deps, runner, url, stop }
+}
+
+/** The configured place is taken or is not there. The message names the variable to change. */
+export class CannotListen extends Error {
+  override readonly name = 'CannotListen'
+}
+
+function listen(
+  config: Config,
+  answer: (request: Request) => Response | Promise<Response>,
+): Server<undefined> {
+  const { port, host } = config
+  try {
+    return Bun.serve({ port, hostname: host, idleTimeout: IDLE_SECONDS, fetch: answer })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'EADDRINUSE') {
+      throw new CannotListen(`port ${port} is in use; stop what uses it, or set PORT`)
+    }
+    if (code === 'EACCES') {
+      throw new CannotListen(`port ${port} is not open to this user; set PORT to 1024 or more`)
+    }
+    // A name that does not resolve (said in several ways) and an address of another machine.
+    if (['ENOENT', 'EINVAL', 'ENOTFOUND', 'EADDRNOTAVAIL'].includes(String(code))) {
+      throw new ConfigError(`HOST must be ${VARIABLES.HOST}, and one of this machine`)
+    }
+    throw error
+  }
+}
+
+async function tryToListen(config: Config): Promise<void> {
+  await listen(config, () => new Response(null, { status: 503 })).stop(true)
 }
 
 /** A health check may come every second: the store is tried at most this often. */

@@ -42,7 +42,7 @@ async function create(context: Context): Promise<number> {
     ...defined('rateLimitPerUser', wholeNumber(values['rate-per-user'], 'rate-per-user')),
     ...defined('rateLimitPerApp', wholeNumber(values['rate-per-app'], 'rate-per-app')),
   }
-  const hub = await context.openHub()
+  const hub = await context.openHub({ mayCreate: true })
   try {
     const made = await apps.createApp(hub.deps, SHELL, input)
     if (values.json) {

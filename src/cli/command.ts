@@ -14,8 +14,11 @@ export type Context = {
   out(text: string): void
   /** For people: progress, warnings, hints. */
   say(text: string): void
-  /** Opens the data folder beside a running server, or alone when it is new or `exclusive` is named. */
-  openHub(options?: { exclusive?: string }): Promise<Hub>
+  /**
+   * Opens the data folder beside a running server, or alone when `exclusive` is named. Without a database
+   * in it throws NoDatabase, unless `mayCreate` or `exclusive` is given: then it makes one.
+   */
+  openHub(options?: { exclusive?: string; mayCreate?: true }): Promise<Hub>
   startServer(options?: { config?: Config; command?: string }): Promise<Serving>
   /** Resolves when the process is told to stop. */
   untilStopped(): Promise<void>

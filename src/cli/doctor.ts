@@ -11,6 +11,7 @@ import { readOptions } from './options'
 /** One thing looked at. `fix` says what to do when it is not well. */
 type Finding = { check: string; state: 'ok' | 'warning' | 'problem'; detail: string; fix?: string }
 
+const PUT_BACK = 'stop the server and put back your last copy'
 const LEAST_FREE_BYTES = 1024 ** 3
 /** When this was written: a clock before it is wrong. */
 const EARLIEST_MS = Date.UTC(2026, 0, 1)
@@ -46,8 +47,14 @@ async function examine(context: Context): Promise<Finding[]> {
   } catch (error) {
     // What stops the server stops us too, and its sentence says how to mend it.
     const detail = error instanceof Error ? error.message : String(error)
-    return [...findings, { check: 'database', state: 'problem', detail }]
+    const finding: Finding = { check: 'database', state: 'problem', detail }
+    return [...findings, isDamage(error) ? { ...finding, fix: PUT_BACK } : finding]
   }
+}
+
+function isDamage(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')
 }
 
 function inside(deps: Deps, config: Config): Finding[] {
@@ -138,7 +145,7 @@ function integrity(deps: Deps): Finding {
   }
   const detail =
     rows[0]?.integrity_check === 'ok' ? `${orphans.length} broken references` : 'damaged pages'
-  return { check, state: 'problem', detail, fix: 'stop the server and put back your last copy' }
+  return { check, state: 'problem', detail, fix: PUT_BACK }
 }
 
 function ledger(deps: Deps): Finding {

@@ -1,3 +1,4 @@
+import { reachableHost } from '@/base/reachable-host'
 import { createSafeFetch } from '@/base/safe-fetch'
 import type { Command } from './command'
 import { readOptions } from './options'
@@ -10,11 +11,12 @@ export const healthCommand: Command = {
   summary: 'Ask the server on this machine how it is (for HEALTHCHECK)',
   async run(context) {
     const { values } = readOptions(context.args, { json: { type: 'boolean' } }, 0)
-    const host = `127.0.0.1:${context.config.port}`
+    const host = `${reachableHost(context.config.host)}:${context.config.port}`
     const fetch = createSafeFetch({ allowPrivate: [host] })
     try {
       const response = await fetch(`http://${host}/api/health`, { timeoutMs: TIMEOUT_MS })
-      const body = await response.text()
+      // Whatever else listens there and answers no JSON is not the server that was asked for.
+      const body = JSON.stringify(await response.json())
       context.out(values.json ? body : `${response.status} ${body}`)
       return response.ok ? 0 : 1
     } catch {

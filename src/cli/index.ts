@@ -38,3 +38,4 @@ export function help(version: string): string {
 }
 
 export { type Context, UsageError } from './command'
+export { keyNotice } from './serve'

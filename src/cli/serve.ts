@@ -30,15 +30,15 @@ export function banner({ config, version }: Context, serving: Serving): string {
     `  Data    ${config.dataDir}`,
     ...networkAddresses(config.host, url).map(address => `  Network ${address}`),
     '',
-    ...keyNotice(hub.isNewKey, config.dataDir),
+    ...(hub.isNewKey ? keyNotice(config.dataDir) : []),
     ...phoneNotice(config.publicUrl, config.host),
     ...config.notYetUsed.map(name => `Note: ${name} is set, but this version does not use it yet.`),
   ]
   return lines.join('\n')
 }
 
-function keyNotice(isNewKey: boolean, dataDir: string): string[] {
-  if (!isNewKey) return []
+/** Said once, by whatever command made the key. */
+export function keyNotice(dataDir: string): string[] {
   return [
     `A secret key was made: ${dataDir}/secret.key`,
     'Keep this: back it up apart from the database. Without it webhook secrets and links cannot be read.',

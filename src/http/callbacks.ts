@@ -37,7 +37,7 @@ async function receive({ deps }: HttpDeps, call: Call<typeof RECEIVE_CALLBACK>) 
     provider: params.provider ?? '',
     attempt: params.attempt ?? '',
     token: params.token ?? '',
-    rawBody: await readRaw(request),
+    readBody: () => readRaw(request),
     headers: request.headers,
   })
   return { status: 200, body: { received: true } }

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { z } from 'zod'
 import { openLink } from '@/domain/files'
+import { isFresh } from './fresh'
 import { type Call, guarded, type HttpDeps } from './guard'
 import { operation } from './operation'
 import { parseRange } from './range'
@@ -54,9 +55,7 @@ async function serve({ deps }: HttpDeps, call: Call<typeof GET_FILE>): Promise<R
     'content-security-policy': "default-src 'none'; sandbox",
     'cross-origin-resource-policy': 'cross-origin',
   }
-  if (request.headers.get('if-none-match')?.includes(etag)) {
-    return new Response(null, { status: 304, headers })
-  }
+  if (isFresh(request, etag)) return new Response(null, { status: 304, headers })
   const isSame = [null, etag].includes(request.headers.get('if-range'))
   const range = isSame ? parseRange(request.headers.get('range'), file.bytes) : null
   if (range === 'unsatisfiable') {

@@ -26,7 +26,10 @@ export function createRateLimits(deps: Pick<Deps, 'config' | 'clock'>): RateLimi
       const states: [string, LimitState][] = []
       if (caller.user) {
         const key = `user:${group}:${caller.realm.id}:${caller.user.externalId}`
-        states.push(['user', await limiter.take(key, caller.limits.perUser * factor)])
+        const user = await limiter.take(key, caller.limits.perUser * factor)
+        states.push(['user', user])
+        // Not counted for the app: one user who does not stop would lock out all the others.
+        if (!user.allowed) throw refusal(deps, user, headersOf(states))
       }
       if (counts !== 'read-one-job' || !caller.user) {
         const key = `app:${group}:${caller.realm.id}`

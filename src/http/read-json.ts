@@ -8,7 +8,7 @@ const MAX_DEPTH = 32
 
 /**
  * The JSON of a request: null when it has no body. Throws 415 for another media type, 413 above 1 MB, 400
- * for what is not JSON, nests too deep, or holds text that no database and no vendor takes.
+ * for what is not JSON in UTF-8, nests too deep, or holds text that no database and no vendor takes.
  */
 export async function readJson(request: Request): Promise<unknown> {
   const length = request.headers.get('content-length')
@@ -17,7 +17,7 @@ export async function readJson(request: Request): Promise<unknown> {
   if (!JSON_TYPE.test(request.headers.get('content-type') ?? '')) {
     throw new AppError('unsupported_media', { detail: { allowed: ['application/json'] } })
   }
-  const text = length === null ? await readCapped(request.body) : await request.text()
+  const text = decode(length === null ? await readCapped(request.body) : await request.bytes())
   if (text.trim() === '') return null
   if (nestsTooDeep(text)) throw invalidInput('', `nests deeper than ${MAX_DEPTH} levels`)
   const value = parse(text)
@@ -27,7 +27,7 @@ export async function readJson(request: Request): Promise<unknown> {
 }
 
 /** A body of unknown length is counted while it comes. */
-async function readCapped(body: ReadableStream<Uint8Array>): Promise<string> {
+async function readCapped(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
@@ -35,7 +35,18 @@ async function readCapped(body: ReadableStream<Uint8Array>): Promise<string> {
     if (size > MAX_BODY_BYTES) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Other decoders put a replacement character where they fail, and a prompt would say something else. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw invalidInput('', 'is not valid UTF-8')
+  }
 }
 
 function parse(text: string): unknown {

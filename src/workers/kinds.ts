@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { HOUR, MINUTE, SECOND } from '@/base/clock'
+import { DAY, HOUR, MINUTE, SECOND } from '@/base/clock'
 import type { DeliveryId, EventId, FileId, JobId, UserId } from '@/base/ids'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
@@ -11,7 +11,8 @@ import * as idempotency from '@/domain/idempotency'
 import * as jobs from '@/domain/jobs'
 import * as privacy from '@/domain/privacy'
 import * as webhooks from '@/domain/webhooks'
-import type { Kind } from '@/queue/runner'
+import { enqueue } from '@/queue/enqueue'
+import type { Kind } from '@/queue/kind'
 import type { Outcome, Task } from '@/queue/task'
 
 const DONE: Outcome = { outcome: 'done' }
@@ -59,9 +60,9 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       maxFailures: 10,
       async handle(claim) {
         const event = events.find(deps.db, read(EventPayload, claim.task).event_id)
-        const job = event ? jobs.findEnded(deps.db, event.realmId, event.jobId) : null
-        if (!event || !job) return DONE
-        await webhooks.fanOut(deps, claim, event, job)
+        if (!event) return DONE
+        const { realmId, jobId } = event
+        await webhooks.fanOut(deps, claim, event, tx => jobs.findEnded(tx, realmId, jobId))
         return { outcome: 'handled' }
       },
     },
@@ -71,6 +72,7 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       maxFailures: 20,
       handle: (claim, _, signal) =>
         webhooks.deliver(deps, claim, read(DeliveryPayload, claim.task).delivery_id, signal),
+      giveUp: (tx, task) => webhooks.giveUpDelivery(tx, read(DeliveryPayload, task).delivery_id),
     },
     'files.discard': {
       pool: 'chores',
@@ -90,6 +92,11 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       async handle(claim) {
         await privacy.erasePerson(deps, read(UserPayload, claim.task).user_id)
         return DONE
+      },
+      // Nor when it killed the process: tomorrow, with another version perhaps, it is tried again.
+      giveUp: (tx, task) => {
+        const payload = JSON.parse(task.payload)
+        enqueue(tx, { kind: task.kind, pool: 'chores', payload, runAt: tx.now + DAY })
       },
     },
     'keys.note_use': {

@@ -16,17 +16,17 @@ const TICK_MS = 10 * SECOND
 export function startSchedule(deps: Deps): () => void {
   const slots = new Map<string, number>()
   const tick = async () => {
-    const due = SCHEDULE.filter(({ kind, everyMs }) => {
-      const slot = Math.floor(deps.clock.now() / everyMs)
-      const isNew = slots.get(kind) !== slot
-      slots.set(kind, slot)
-      return isNew
-    })
+    const due = SCHEDULE.map(({ kind, everyMs }) => ({
+      kind,
+      slot: Math.floor(deps.clock.now() / everyMs),
+    })).filter(({ kind, slot }) => slots.get(kind) !== slot)
     if (due.length === 0) return
     await write(deps.db, tx => {
       for (const { kind } of due)
         enqueue(tx, { kind, pool: 'chores', payload: {}, uniqueKey: kind })
     })
+    // Only now: an order that could not be written is made up by the next tick.
+    for (const { kind, slot } of due) slots.set(kind, slot)
   }
   const safeTick = () =>
     void tick().catch(error => deps.log.warn('scheduled tasks could not be ordered', { error }))

@@ -3,7 +3,7 @@ import { openTestDb, testDb } from '@test/support/test-db'
 import type { Db } from '@/db/open'
 import { write } from '@/db/write'
 import { claim as claimTask } from '@/queue/claim'
-import type { Kind } from '@/queue/runner'
+import type { Kind } from '@/queue/kind'
 import { allRows, DONE, kind, order, rowOf, signal, startRig } from './rig'
 
 const DEAD_BOOT = 1

@@ -4,8 +4,9 @@ import { watchForeignCommits } from '@/db/foreign-commits'
 import type { Db } from '@/db/open'
 import { write } from '@/db/write'
 import { enqueue, type NewTask } from '@/queue/enqueue'
+import type { Kind } from '@/queue/kind'
 import { createLanes, type Lanes } from '@/queue/lanes'
-import { createRunner, type Kind, type Runner, type RunnerOptions } from '@/queue/runner'
+import { createRunner, type Runner, type RunnerOptions } from '@/queue/runner'
 import type { Claim, Outcome } from '@/queue/task'
 
 export type Rig = AsyncDisposable & {

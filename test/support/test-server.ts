@@ -7,12 +7,7 @@ export type TestServer = Serving & { log: TestLog; folder: string; config: Confi
 
 /** The whole server in this process: real HTTP on a free loopback port, a data folder of its own. */
 export async function testServer(
-  options: {
-    folder?: string
-    config?: Partial<Config>
-    hub?: ServeOptions['hub']
-    log?: Log
-  } = {},
+  options: { folder?: string; config?: Partial<Config>; hub?: ServeOptions['hub']; log?: Log } = {},
 ): Promise<TestServer> {
   const log = testLog()
   const folder = options.folder ?? temporaryFolder()

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
 import type { AttemptId, RealmId, UserId } from '@/base/ids'
 
@@ -80,6 +81,9 @@ export const inbox = sqliteTable(
     receivedAt: integer('received_at').notNull(),
     handledAt: integer('handled_at'),
   },
-  table => [unique().on(table.provider, table.eventId)],
+  table => [
+    unique().on(table.provider, table.eventId),
+    index('inbox_by_attempt').on(table.attemptId).where(sql`${table.attemptId} IS NOT NULL`),
+  ],
 )
 export type InboxRow = typeof inbox.$inferSelect

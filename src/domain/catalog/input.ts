@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AppError, invalidInput } from '@/base/errors'
+import { AppError, type InputProblem, invalidInput } from '@/base/errors'
 import { inputProblems } from '@/base/input-problems'
 import { checkDestination } from '@/base/safe-fetch'
 import type { Deps, Mode } from '@/deps'
@@ -42,7 +42,7 @@ export function checkInput(deps: Deps, model: Model, mode: Mode, input: unknown)
   const parsed = schema.safeParse(input)
   if (!parsed.success) {
     throw new AppError('invalid_input', {
-      detail: { details: inputProblems(parsed.error, 'input', UNKNOWN_FIELD) },
+      detail: { details: firstOfEach(inputProblems(parsed.error, 'input', UNKNOWN_FIELD)) },
     })
   }
   const value = parsed.data as CommonInput & Record<string, Json>
@@ -60,6 +60,15 @@ export function checkInput(deps: Deps, model: Model, mode: Mode, input: unknown)
     extra,
     providerParams,
   }
+}
+
+/** Once a field is wrong, what else may be said of it misleads: a text is also a list that is too long. */
+function firstOfEach(problems: InputProblem[]): InputProblem[] {
+  const byPath = new Map<string, InputProblem>()
+  for (const problem of problems) {
+    if (!byPath.has(problem.path)) byPath.set(problem.path, problem)
+  }
+  return [...byPath.values()]
 }
 
 type CommonInput = {

@@ -29,7 +29,7 @@ export async function keepOutputs(
 ): Promise<Outcome> {
   const outputs = done.outputs.slice(0, plan.job.numOutputs)
   const produced = (
-    await Promise.all(outputs.map((output, index) => inHand(deps, plan, output, index, signal)))
+    await allEnded(outputs.map((output, index) => inHand(deps, plan, output, index, signal)))
   ).filter(output => output !== null)
   const isAllHere = produced.every(output => output.type !== 'address')
   const costMicroUsd = done.usage?.costMicroUsd ?? 0
@@ -86,7 +86,7 @@ async function copyAll(
   costMicroUsd: number,
 ): Promise<Outcome> {
   const isLastTry = claim.task.failures + 1 >= MAX_FAILURES
-  const copied = await Promise.all(
+  const copied = await allEnded(
     produced.map(async output => {
       if (output.type !== 'address') return output
       const { fileId, url, contentType } = output
@@ -104,6 +104,12 @@ async function copyAll(
     copied.filter(output => output !== null),
     costMicroUsd,
   )
+}
+
+/** Like Promise.all, but when one fails the others have ended too: none of them writes behind our back. */
+async function allEnded<T>(works: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works)
+  return await Promise.all(works)
 }
 
 /** One broken or vanished picture of four costs the user that one, not the other three. */

@@ -24,11 +24,12 @@ export type Callback = {
   provider: string
   attempt: string
   token: string
-  rawBody: Uint8Array
+  /** Read only when the address is one of ours. */
+  readBody: () => Promise<Uint8Array>
   headers: Headers
 }
 
-/** What is kept of a callback for a person to read. It is a hint, never the result. */
+/** What is kept for a person to read. It is a hint to ask, never the result, and erased with its user. */
 const BODY_KEPT = 16 * 1024
 
 /**
@@ -42,7 +43,8 @@ export async function receiveCallback(deps: Deps, callback: Callback): Promise<v
   const parse = deps.providers.get(callback.provider)?.parseCallback
   if (!attempt || attempt.provider !== callback.provider || !parse) throw new AppError('not_found')
 
-  const hint = await parse(callback.rawBody, callback.headers, {
+  const rawBody = await callback.readBody()
+  const hint = await parse(rawBody, callback.headers, {
     nowMs: deps.clock.wall(),
     apiKey: null,
     fetch: deps.fetch,
@@ -55,7 +57,7 @@ export async function receiveCallback(deps: Deps, callback: Callback): Promise<v
       provider: callback.provider,
       eventId: hint.eventId,
       attemptId: attempt.id,
-      body: Buffer.from(callback.rawBody).toString('utf8').slice(0, BODY_KEPT),
+      body: Buffer.from(rawBody).toString('utf8').slice(0, BODY_KEPT),
       now: tx.now,
     })
     const isOpen = attempt.state === 'waiting' || attempt.state === 'unknown'

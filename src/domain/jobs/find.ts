@@ -128,13 +128,13 @@ export type EndedJob = Omit<Job, 'metadata'> & {
 
 export const Metadata = z.record(z.string(), z.string())
 
-export function findEnded(db: Db, realmId: RealmId, id: JobId): EndedJob | null {
-  const job = byId.get(db, { id, realmId, userId: null })
+export function findEnded(from: Db | Tx, realmId: RealmId, id: JobId): EndedJob | null {
+  const job = byId.get(from, { id, realmId, userId: null })
   if (!job) return null
   const failure = job.errorCode === null ? null : describeFailure(job.errorCode)
   return {
     ...job,
-    outputs: outputs.all(db, { jobId: id }),
+    outputs: outputs.all(from, { jobId: id }),
     metadata: Metadata.parse(JSON.parse(job.metadata)),
     error: failure?.message ?? null,
     isRetryable: failure?.isRetryable ?? null,

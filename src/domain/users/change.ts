@@ -1,5 +1,5 @@
 import { AppError } from '@/base/errors'
-import { formatId, type UserId } from '@/base/ids'
+import { formatId } from '@/base/ids'
 import { invariant } from '@/base/invariant'
 import { command } from '@/db/statements'
 import { write } from '@/db/write'
@@ -37,13 +37,19 @@ export async function create(
         const metadata = JSON.stringify(input.metadata)
         save.run(tx, { id: user.id, metadata, isActive: user.isActive, now: tx.now })
       }
-      return { status: isNew ? 201 : 200, answer: user.id }
+      return { status: isNew ? 201 : 200, answer: numbersOf(user) }
     })
-    const user = findById(tx, realm.id, result.answer as UserId)
+    const { answer } = result
+    const user = findById(tx, realm.id, answer.id)
     // The answer that was kept may be about a person who was erased since.
     if (!user || user.externalId === null) throw new AppError('not_found')
-    return { user, isNew: result.status === 201, isReplay: result.isReplay }
+    return { user: { ...user, ...answer }, isNew: result.status === 201, isReplay: result.isReplay }
   })
+}
+
+/** What a repeated call says again as it was. Nothing of the person is kept beside the user's own row. */
+function numbersOf({ id, balance, reserved, totalJobs, successfulJobs, isActive }: User) {
+  return { id, balance, reserved, totalJobs, successfulJobs, isActive }
 }
 
 /** Throws 404 when the app has no such user. */

@@ -3,7 +3,7 @@ import { HOUR, MINUTE, SECOND } from '@/base/clock'
 import { type DeliveryId, type EventId, formatId, type RealmId } from '@/base/ids'
 import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
 import { command, query } from '@/db/statements'
-import { write } from '@/db/write'
+import { type Tx, write } from '@/db/write'
 import type { Deps } from '@/deps'
 import { webhookSecretOf } from '@/domain/apps'
 import { finish, snooze } from '@/queue/finish'
@@ -58,6 +58,16 @@ const save = command<{
      last_answer = $answer, last_tried_at = $now, finished_at = $finishedAt
    WHERE id = $id AND state = 'pending'`,
 )
+
+const close = command<{ id: number; now: number }>(
+  `UPDATE webhook_deliveries SET state = 'dead', last_error = 'given_up', finished_at = $now
+   WHERE id = $id AND state = 'pending'`,
+)
+
+/** Our own part broke too often: it is shown as dead, and can be sent again by hand. */
+export function giveUpDelivery(tx: Tx, id: DeliveryId): void {
+  close.run(tx, { id, now: tx.now })
+}
 
 /** One try. 2xx within 15 s is delivered; anything else is tried again by the schedule, then dead. */
 export async function deliver(

@@ -1,7 +1,7 @@
 import { DAY, isoSeconds } from '@/base/clock'
 import { type DeliveryId, type EndpointId, formatId } from '@/base/ids'
 import { command, query } from '@/db/statements'
-import { write } from '@/db/write'
+import { type Tx, write } from '@/db/write'
 import type { Deps } from '@/deps'
 import type { Event } from '@/domain/events'
 import { describe } from '@/domain/files'
@@ -31,10 +31,18 @@ const insert = command<{
 const LINK_MS = 3 * DAY
 
 /** One delivery row for each listener: the job's own address, else the realm's endpoints. */
-export async function fanOut(deps: Deps, claim: Claim, event: Event, job: EndedJob): Promise<void> {
-  const body = JSON.stringify(bodyOf(deps, event, job))
+export async function fanOut(
+  deps: Deps,
+  claim: Claim,
+  event: Event,
+  /** Read in the write: between two of them a person may be erased. */
+  findEnded: (tx: Tx) => EndedJob | null,
+): Promise<void> {
   const { realmId } = event
   await write(deps.db, tx => {
+    const job = findEnded(tx)
+    if (!job) return finish(tx, claim)
+    const body = JSON.stringify(bodyOf(deps, event, job))
     const listeners = job.webhookUrl
       ? [{ id: null, url: job.webhookUrl }]
       : endpoints.all(tx, { realmId })

@@ -1,5 +1,5 @@
 export { announce } from './announce'
-export { deliver, TRY_AFTER_MS } from './deliver'
+export { deliver, giveUpDelivery, TRY_AFTER_MS } from './deliver'
 export { eraseJob } from './erase-job'
 export { fanOut } from './fan-out'
 export { sign } from './sign'

@@ -57,7 +57,7 @@ export const CANCEL_JOB = operation({
   isBodyOptional: true,
   isIdempotent: true,
   answers: { 200: { description: 'Cancelled; the tokens went back.', schema: JobBody } },
-  errors: ['not_found', 'job_not_cancellable', 'idempotency_mismatch'],
+  errors: ['not_found', 'job_not_cancellable'],
 })
 
 export const DELETE_JOB = operation({

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { sha256Hex } from '@/base/secrets'
 import { listModels } from '@/domain/catalog'
 import { canServe } from '@/domain/routing'
+import { isFresh } from '../fresh'
 import { type Call, guarded, type HttpDeps } from '../guard'
 import { operation } from '../operation'
 import { presentModel } from '../present'
@@ -50,6 +51,7 @@ function list({ deps }: HttpDeps, { caller, request }: Call<typeof LIST_MODELS>)
     'cache-control': 'private, no-cache',
     'content-type': 'application/json; charset=utf-8',
   }
-  const isKnown = request.headers.get('if-none-match')?.includes(etag)
-  return isKnown ? new Response(null, { status: 304, headers }) : new Response(text, { headers })
+  return isFresh(request, etag)
+    ? new Response(null, { status: 304, headers })
+    : new Response(text, { headers })
 }

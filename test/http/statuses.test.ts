@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { apiClient, type Client, type Send } from '@test/support/client'
+import { httpDoor, type Tenant, tenant } from '@test/support/factory'
+import { type TestHub, testHub } from '@test/support/test-hub'
+import { ERRORS } from '@/base/errors'
+import { codesOf } from '@/http/openapi'
+import type { Operation } from '@/http/operation'
+import { OPERATIONS } from '@/http/operations'
+import { type GoodRequest, goodRequests } from './good-requests'
+
+/**
+ * A status that is documented is one that can be had, and one that can be had is documented: every
+ * operation with a key is brought to answer each of its own. Files and callbacks have tests of their own.
+ */
+let hub: TestHub
+let client: Client
+let shop: Tenant
+let narrow: Tenant
+let closed: Tenant
+
+beforeAll(async () => {
+  hub = await testHub({ isRunning: false, config: { addressRateLimit: 1_000_000 } })
+  client = apiClient(httpDoor(hub.deps))
+  shop = await tenant(hub.deps, { welcomeGrant: 100 })
+  narrow = await tenant(hub.deps, { rateLimitPerUser: 1, rateLimitPerApp: 1 })
+  closed = await tenant(hub.deps)
+  hub.deps.db.sqlite.run('UPDATE apps SET is_enabled = 0 WHERE id = ?', [closed.app.id])
+})
+afterAll(() => hub.close())
+
+const GUARDED = OPERATIONS.filter(({ access }) => access !== 'public') as Operation[]
+
+let people = 0
+/** Somebody new with a job in the queue, and a good request of the operation about them. */
+async function fresh(id: string) {
+  const user = `person-${++people}`
+  const ann = client.as({ key: shop.keys.test.secret, user })
+  const made = await ann.post('/api/v1/generate', { model: 'sdxl', input: { prompt: 'a' } })
+  const { job_id: job } = made.json<{ job_id: string }>()
+  return { user, job, request: goodRequests(user, job)[id] as GoodRequest }
+}
+
+const secret = (): Send => ({ key: shop.keys.test.secret })
+const forUser = (user: string): Send => ({ ...secret(), user })
+const sendTo = (door: Client, { method, path, json }: GoodRequest, send: Send) =>
+  door.send(method, path, { ...send, json })
+
+/** How an operation is brought to each status. Null: this way does not exist for it. */
+type Way = (operation: Operation) => Promise<number | null>
+
+const WAYS: Record<string, Way> = {
+  async 'a good call'({ id }) {
+    const { user, request } = await fresh(id)
+    return (await sendTo(client, request, forUser(user))).status
+  },
+  async 'a user who is new'({ id }) {
+    const request = goodRequests(`new-${++people}`, 'job_0')[id] as GoodRequest
+    return id === 'createUser' ? (await sendTo(client, request, secret())).status : null
+  },
+  async 'what the caller has already'({ id }) {
+    if (id !== 'listModels') return null
+    const headers = { 'if-none-match': '*' }
+    return (await client.get('/api/v1/models', { ...secret(), headers })).status
+  },
+  async 'a user id that is none'({ id }) {
+    const { request } = await fresh(id)
+    return (await sendTo(client, request, forUser('no user'))).status
+  },
+  async 'no key'({ id }) {
+    return (await sendTo(client, (await fresh(id)).request, {})).status
+  },
+  async 'no tokens'({ id }) {
+    if (id !== 'generate') return null
+    const { request } = await fresh(id)
+    return (await sendTo(client, request, { key: narrow.keys.test.secret, user: 'poor' })).status
+  },
+  async 'an app that is switched off'({ id }) {
+    const { user, request } = await fresh(id)
+    return (await sendTo(client, request, { key: closed.keys.test.secret, user })).status
+  },
+  async 'a model that is not'({ id }) {
+    const { user, request } = await fresh(id)
+    if (id !== 'generate') return null
+    const json = { ...request.json, model: 'no-such-model' }
+    return (await sendTo(client, { ...request, json }, forUser(user))).status
+  },
+  async 'somebody else'({ id, path, body }) {
+    const isAboutSomebody = path.includes(':') || ['createUser', 'grantTokensBatch'].includes(id)
+    if (!isAboutSomebody || (id === 'generate' && body)) return null
+    return (await sendTo(client, (await fresh(id)).request, forUser('mallory'))).status
+  },
+  async 'a job that has ended'({ id }) {
+    const { user, job, request } = await fresh(id)
+    if (!['cancelJob', 'deleteJob'].includes(id)) return null
+    await client.delete(`/api/v1/jobs/${job}`, forUser(user))
+    return (await sendTo(client, request, forUser(user))).status
+  },
+  async 'a body that is too large'({ id, body }) {
+    const { user, request } = await fresh(id)
+    const json = { ...request.json, more: 'x'.repeat(1_100_000) }
+    return body ? (await sendTo(client, { ...request, json }, forUser(user))).status : null
+  },
+  async 'a body of another type'({ id, body }) {
+    const { user, request } = await fresh(id)
+    const headers = { 'content-type': 'text/plain' }
+    return body ? (await sendTo(client, request, { ...forUser(user), headers })).status : null
+  },
+  async 'a key used twice'({ id, isIdempotent }) {
+    const { user, request } = await fresh(id)
+    if (!isIdempotent || id === 'cancelJob') return null
+    const headers = { 'idempotency-key': `key-${people}` }
+    await sendTo(client, request, { ...forUser(user), headers })
+    const other = JSON.stringify(request.json).replace(/futuristic|free|a gift/, 'other')
+    const json = JSON.parse(other) as Record<string, unknown>
+    return (await sendTo(client, { ...request, json }, { ...forUser(user), headers })).status
+  },
+  async 'one call too many'({ id }) {
+    const request = goodRequests('ann', 'job_00000000001')[id] as GoodRequest
+    const door = apiClient(httpDoor(hub.deps))
+    const send = { key: narrow.keys.test.secret, user: 'ann' }
+    let last = 0
+    // Reads have ten times the room.
+    for (let i = 0; i < 11; i++) last = (await sendTo(door, request, send)).status
+    return last
+  },
+  async 'a bug of ours'({ id }) {
+    const check = () => {
+      throw new Error('planted')
+    }
+    const broken = apiClient(httpDoor(hub.deps, { foreign: { check } }))
+    return (await sendTo(broken, goodRequests('ann', 'job_0')[id] as GoodRequest, secret())).status
+  },
+  async 'a server that stops'({ id }) {
+    const stopping = apiClient(httpDoor(hub.deps, { isStopping: () => true }))
+    const request = goodRequests('ann', 'job_0')[id] as GoodRequest
+    return (await sendTo(stopping, request, secret())).status
+  },
+}
+
+test.each(GUARDED.map(operation => [operation.id, operation] as const))(
+  '%s answers each status that it documents, and no other',
+  async (_, operation) => {
+    const found = new Set<number>()
+    for (const way of Object.values(WAYS)) {
+      const status = await way(operation)
+      if (status !== null) found.add(status)
+    }
+    const documented = [
+      ...Object.keys(operation.answers).map(Number),
+      ...codesOf(operation).map(code => ERRORS[code].status),
+    ]
+    expect([...found].toSorted()).toEqual([...new Set(documented)].toSorted())
+  },
+)
