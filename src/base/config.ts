@@ -1,4 +1,6 @@
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { parseAllowedDestinations } from './address'
 
 /**
  * The environment: what one process needs to start. Everything is optional, and this file is its only
@@ -37,6 +39,18 @@ const list = z
 
 const isBareOrigin = (url: URL) => url.pathname === '/' && url.search === '' && url.hash === ''
 
+const isAddressOrNetwork = (text: string) =>
+  text.includes('/') ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text)
+
+const areDestinations = (entries: string[]) => {
+  try {
+    parseAllowedDestinations(entries)
+    return true
+  } catch {
+    return false
+  }
+}
+
 const rootKey = (text: string) => {
   const bytes = Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64')
   return bytes.length === 32 ? new Uint8Array(bytes) : null
@@ -64,9 +78,7 @@ const Environment = z.object({
     .refine(text => URL.canParse(text) && isBareOrigin(new URL(text)))
     .transform(text => (URL.canParse(text) ? new URL(text).origin : text))
     .optional(),
-  TRUSTED_PROXIES: list.refine(parts =>
-    parts.every(part => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(part)),
-  ),
+  TRUSTED_PROXIES: list.refine(parts => parts.every(isAddressOrNetwork)),
   DATA_DIR: z.string().min(1).default('./data'),
   SECRET_KEY: z
     .string()
@@ -75,7 +87,7 @@ const Environment = z.object({
   SECRET_KEY_PREVIOUS: list.refine(parts => parts.every(part => rootKey(part) !== null)),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   API_RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(60),
-  ALLOW_PRIVATE_DESTINATIONS: list,
+  ALLOW_PRIVATE_DESTINATIONS: list.refine(areDestinations),
 } satisfies Record<keyof typeof VARIABLES, z.ZodType>)
 
 /** Named by the documentation of coming versions. Setting one must not look as if it worked. */

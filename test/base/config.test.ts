@@ -60,7 +60,7 @@ const CASES: Record<Name, { good: [string, object][]; bad: string[] }> = {
       ['127.0.0.1', { trustedProxies: ['127.0.0.1'] }],
       [' 10.0.0.0/8 , ::1 ,', { trustedProxies: ['10.0.0.0/8', '::1'] }],
     ],
-    bad: ['proxy.example.com', '10.0.0.0/8;::1', '*', 'all'],
+    bad: ['proxy.example.com', '10.0.0.0/8;::1', '*', 'all', '10.0.0.0/99', ':::::'],
   },
   DATA_DIR: {
     good: [['/var/lib/hub', { dataDir: '/var/lib/hub' }]],
@@ -111,7 +111,7 @@ const CASES: Record<Name, { good: [string, object][]; bad: string[] }> = {
         { allowPrivateDestinations: ['hooks.internal', '10.0.0.5:8080', '192.168.0.0/16'] },
       ],
     ],
-    bad: [],
+    bad: ['http://127.0.0.1:1', '10.0.0.0/64'],
   },
 }
 

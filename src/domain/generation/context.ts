@@ -25,7 +25,8 @@ export function contextOf(
   // Vendors refuse plain http, and a token in a plain address is no secret.
   const isReachable = publicUrl?.startsWith('https://') && job.mode === 'live'
   return {
-    fetch: deps.fetch,
+    // A cancelled task ends the call that it waits for.
+    fetch: (url, init) => deps.fetch(url, { signal, ...init }),
     apiKey: null,
     signal,
     reference,
