@@ -17,6 +17,8 @@ export type CrashServerOptions = {
   /** How much later than now it is, in milliseconds. */
   laterMs: number
   models: string[]
+  /** How long what runs may take to end after SIGTERM. */
+  graceMs?: number
 }
 export type CrashServerMessage = { dieAt: HubStep }
 
@@ -32,6 +34,7 @@ const log = createLog({
 const serving = await startServer({
   config,
   log,
+  ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
   onFatal: error => {
     throw error
   },

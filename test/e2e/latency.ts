@@ -1,0 +1,42 @@
+/** Milliseconds that each of many calls took, one after the other. */
+export type Latencies = { calls: number; p50: number; p99: number; worst: number }
+
+/** So that the one who measures is not the load that he measures. */
+const PAUSE_MS = 2
+
+/** Asks again and again until `isOver`. */
+export async function latenciesOf(
+  ask: () => Promise<unknown>,
+  isOver: () => boolean,
+): Promise<Latencies> {
+  const took: number[] = []
+  while (!isOver()) {
+    const startedAt = performance.now()
+    await ask()
+    took.push(performance.now() - startedAt)
+    await Bun.sleep(PAUSE_MS)
+  }
+  took.sort((a, b) => a - b)
+  const at = (share: number) => round(took[Math.ceil(took.length * share) - 1] ?? Number.NaN)
+  return { calls: took.length, p50: at(0.5), p99: at(0.99), worst: at(1) }
+}
+
+const round = (ms: number) => Math.round(ms * 100) / 100
+
+/** A turn of the loop that blocks is felt as tens of milliseconds by whoever reads. */
+const FELT_MS = 10
+/** How much worse than without it still counts as undisturbed, where the machine itself is slower than that. */
+const TOLERATED = 3
+
+/**
+ * Is `measured` as good as nothing going on? Below 10 ms is good whatever else; on a machine that is busy
+ * with other things even the control is above that, and then only the difference says anything.
+ */
+export function isUndisturbed(measured: Latencies, control: Latencies): boolean {
+  return measured.p99 < Math.max(FELT_MS, control.p99 * TOLERATED)
+}
+
+/** One line for a person. */
+export function worded({ calls, p50, p99, worst }: Latencies): string {
+  return `p50 ${p50} p99 ${p99} worst ${worst} ms of ${calls}`
+}

@@ -1,0 +1,98 @@
+import { jsonOf, startHub } from '@test/support/process'
+import { type Api, apiOf, type MadeApp, makeApp } from './api'
+import { type Latencies, latenciesOf } from './latency'
+
+export type ShellReport = {
+  revoked: number
+  commands: number
+  control: Latencies
+  beside: Latencies
+  problems: string[]
+}
+
+/** Processes of the same cost that touch no database: what is left is what the database costs. */
+const CONTROL_COMMANDS = 8
+const SLUG = 'shop'
+
+/**
+ * Shell commands beside a running server: what they change holds for the very next call, each time, and the
+ * server answers its health as fast as without them.
+ */
+export async function workInTheShell(times: {
+  revocations: number
+  grants: number
+}): Promise<ShellReport> {
+  await using hub = await startHub()
+  const { folder } = hub
+  const { api_key } = await makeApp(folder, { slug: SLUG, grant: 0 })
+  const api = apiOf(hub.url, api_key)
+  const health = () => api.call('GET', '/api/health')
+  const control = await controlOf(health, folder)
+  const report: ShellReport = { revoked: 0, commands: 0, control, beside: control, problems: [] }
+
+  let isOver = false
+  const beside = latenciesOf(health, () => isOver)
+  const shell = async <T>(...args: string[]): Promise<T> => {
+    report.commands++
+    return await jsonOf<T>(args, { folder })
+  }
+  try {
+    let next = makeKey(shell)
+    for (let i = 0; i < times.revocations; i++) {
+      const key = await next
+      next = makeKey(shell)
+      await revokeOne(api, shell, key, report)
+    }
+    await next
+    for (let i = 0; i < times.grants; i++) await grantOne(api, shell, report, i)
+    const made = await shell<MadeApp>('apps', 'create', '--name', 'New', '--slug', 'new')
+    const first = await apiOf(hub.url, made.api_key).call('GET', '/api/v1/models')
+    if (first.status !== 200)
+      report.problems.push(`a new app's first call answered ${first.status}`)
+  } finally {
+    isOver = true
+    report.beside = await beside
+  }
+  return report
+}
+
+async function controlOf(health: () => Promise<unknown>, folder: string): Promise<Latencies> {
+  let isOver = false
+  const latencies = latenciesOf(health, () => isOver)
+  const pair = () => Promise.all([1, 2].map(() => jsonOf(['openapi'], { folder })))
+  for (let i = 0; i < CONTROL_COMMANDS; i += 2) await pair()
+  isOver = true
+  return await latencies
+}
+
+type Shell = <T>(...args: string[]) => Promise<T>
+
+type Key = { id: string; api_key: string }
+const makeKey = (shell: Shell) => shell<Key>('keys', 'create', '--app', SLUG)
+
+async function revokeOne(api: Api, shell: Shell, key: Key, report: ShellReport): Promise<void> {
+  const look = () => api.call('GET', '/api/v1/models', undefined, { key: key.api_key })
+  // Twice, so that whatever remembers a good key remembers this one.
+  const before = [await look(), await look()].map(answer => answer.status)
+  await shell('keys', 'revoke', key.id)
+  const { status, body } = await look()
+  if (before.join() === '200,200' && status === 401 && body.code === 'invalid_api_key') {
+    report.revoked++
+  } else report.problems.push(`a key answered ${before}, and ${status} once it was revoked`)
+}
+
+async function grantOne(
+  api: Api,
+  shell: Shell,
+  report: ShellReport,
+  before: number,
+): Promise<void> {
+  const { new_balance } = await shell<{ new_balance: number }>(
+    ...['tokens', 'grant', '--app', SLUG, '--user', 'rich', '--amount', '5'],
+  )
+  const { body } = await api.user('rich')
+  const expected = 5 * (before + 1)
+  if (new_balance !== expected || body.token_balance !== expected) {
+    report.problems.push(`granted up to ${expected}: ${new_balance}, then ${body.token_balance}`)
+  }
+}
