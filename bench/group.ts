@@ -15,7 +15,11 @@ const seconds = Number(process.argv[2] ?? 3)
 const folder = await benchFolder()
 const hub = await openHub({
   config: readConfig({ DATA_DIR: folder.path }),
-  log: createLog({ level: 'error', wall: Date.now, write: text => void process.stderr.write(text) }),
+  log: createLog({
+    level: 'error',
+    wall: Date.now,
+    write: text => void process.stderr.write(text),
+  }),
   exclusive: 'bench',
   onFatal: error => {
     throw error
@@ -25,7 +29,13 @@ const { deps } = hub
 const shell = { kind: 'shell', id: 'bench' } as const
 const { app } = await createApp(deps, shell, { name: 'Group', slug: 'group' })
 const realm = realmsOf(deps.db, app.id).test
-const grant = { externalId: 'u', amount: 1e9, reason: 'bench', type: 'GRANT', idempotency: null } as const
+const grant = {
+  externalId: 'u',
+  amount: 1e9,
+  reason: 'bench',
+  type: 'GRANT',
+  idempotency: null,
+} as const
 await grantTokens(deps, shell, realm, grant)
 
 const submit = () =>
