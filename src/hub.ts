@@ -95,7 +95,7 @@ export async function openHub(options: OpenHubOptions): Promise<Hub> {
         }),
         ...(options.providers ?? []),
       ]),
-      storage: diskStorage(join(config.dataDir, 'files')),
+      storage: diskStorage(join(config.dataDir, 'files'), { isAlone: lock !== null }),
       lanes: createLanes(),
       ownUrl: options.ownUrl ?? (() => config.publicUrl ?? `http://localhost:${config.port}`),
     }

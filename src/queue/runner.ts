@@ -179,8 +179,9 @@ export function createRunner(options: RunnerOptions): Runner {
     },
 
     async settleAll() {
+      const isMore = () => busy() > 0 || POOLS.some(pool => lanes.has(pool))
       do await whenQuiet()
-      while ((await alarm.ripen()) > 0)
+      while ((await alarm.ripen()) > 0 || isMore())
     },
 
     stats: () => ({

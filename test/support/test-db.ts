@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '@/base/clock'
@@ -24,15 +24,36 @@ export function testLog(): TestLog {
   return Object.assign(log, { text: read, lines })
 }
 
-const folders: string[] = []
-process.on('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
+const PREFIX = 'hub-test-'
+let root: string | null = null
 
+/** A folder of its own, below one that the next run removes: a test process has no sure moment of its end. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'hub-test-'))
-  folders.push(folder)
-  return folder
+  if (root === null) {
+    removeLeftOver()
+    root = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
+  }
+  return mkdtempSync(join(root, 'f-'))
+}
+
+function removeLeftOver() {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(PREFIX)
+      ? Number.parseInt(name.slice(PREFIX.length), 10)
+      : Number.NaN
+    if (!Number.isNaN(pid) && !isAlive(pid)) {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 let template: string | null = null

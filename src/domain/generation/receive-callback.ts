@@ -3,6 +3,7 @@ import { type AttemptId, parseId } from '@/base/ids'
 import { command } from '@/db/statements'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
+import { isActive } from '@/domain/jobs'
 import { toProviderError } from '@/providers/errors'
 import { wake } from '@/queue/enqueue'
 import { findAttempt } from './attempts'
@@ -29,7 +30,10 @@ export type Callback = {
   headers: Headers
 }
 
-/** What is kept for a person to read. It is a hint to ask, never the result, and erased with its user. */
+/**
+ * What is kept for a person to read. It is a hint to ask, never the result, and erased with its user: so
+ * nothing is kept of what is said when the job has ended, maybe because its user was erased.
+ */
 const BODY_KEPT = 16 * 1024
 
 /**
@@ -51,13 +55,14 @@ export async function receiveCallback(deps: Deps, callback: Callback): Promise<v
   }).catch(thrown => {
     throw new AppError('not_found', { internal: toProviderError(thrown).message })
   })
+  const text = Buffer.from(rawBody).toString('utf8').slice(0, BODY_KEPT)
   await write(deps.db, tx => {
     const isNew = record.run(tx, {
       id: tx.id(),
       provider: callback.provider,
       eventId: hint.eventId,
       attemptId: attempt.id,
-      body: Buffer.from(rawBody).toString('utf8').slice(0, BODY_KEPT),
+      body: isActive(tx, attempt.jobId) ? text : '',
       now: tx.now,
     })
     const isOpen = attempt.state === 'waiting' || attempt.state === 'unknown'

@@ -12,6 +12,8 @@ import type { Plan } from './prepare'
 
 /** Over all providers. More would only make the user wait longer for the same no. */
 const MAX_ATTEMPTS = 4
+/** A vendor may say tomorrow; nobody's tokens are held that long for one more try. */
+const LONGEST_WAIT_MS = 5 * MINUTE
 const BACKOFF = { firstMs: SECOND, capMs: MINUTE }
 
 /** The attempt ended without a result and nothing was left running: again later, elsewhere, or not at all. */
@@ -49,5 +51,6 @@ function errorCodeOf(error: ProviderError): JobErrorCode {
 }
 
 function waitOf(tx: Tx, plan: Plan, error: ProviderError): number {
-  return error.retryAfterMs ?? backoffMs(plan.attempt.number, tx.random(), BACKOFF)
+  if (error.retryAfterMs !== null) return Math.min(error.retryAfterMs, LONGEST_WAIT_MS)
+  return backoffMs(plan.attempt.number, tx.random(), BACKOFF)
 }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { invariant } from '@/base/invariant'
@@ -6,10 +7,14 @@ import type { Storage } from '../spec'
 /** Keys are our own file ids; anything else would be a way out of the folder. */
 const KEY = /^[a-z]{3}_[0-9a-z]{11}$/
 
-/** Blobs under a folder, spread over 1,024 subfolders by the last two characters of their key. */
-export function diskStorage(folder: string): Storage {
+/**
+ * Blobs under a folder, spread over 1,024 subfolders by the last two characters of their key. `isAlone`: no
+ * other process writes here, so the drafts of one that was killed are removed.
+ */
+export function diskStorage(folder: string, options: { isAlone?: boolean } = {}): Storage {
   const madeFolders = new Set<string>()
   const temporary = join(folder, 'tmp')
+  if (options.isAlone) rmSync(temporary, { recursive: true, force: true })
   let counter = 0
 
   const pathOf = (key: string) => {
@@ -19,6 +24,8 @@ export function diskStorage(folder: string): Storage {
   const ensureFolder = async (path: string) => {
     if (madeFolders.has(path)) return
     await mkdir(path, { recursive: true })
+    // A new folder is durable only when the one above it is.
+    await syncFolder(dirname(path))
     madeFolders.add(path)
   }
 

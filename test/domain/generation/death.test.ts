@@ -5,11 +5,14 @@ import {
   blobNames,
   COST,
   closeStages,
+  copyOfImage,
   expectBlobsMatchRows,
   expectEndedOnce,
   expectMoney,
+  imageOfDisk,
   jobRow,
   outputBytes,
+  rebootFrom,
   runOut,
   START_TOKENS,
   type Stage,
@@ -17,6 +20,7 @@ import {
   submit,
   WEBHOOK_URL,
 } from '@test/domain/jobs/stage'
+import { fakeClock } from '@test/support/fake-clock'
 import {
   at,
   bytes,
@@ -28,6 +32,7 @@ import {
   picture,
   type Script,
 } from '@test/support/fake-provider'
+import { fakeWeb } from '@test/support/fake-vendor'
 import type { JobId } from '@/base/ids'
 import { liveUntil, type Point } from './mortal'
 
@@ -69,12 +74,30 @@ const SCENARIOS: Record<string, Scenario> = {
   },
 }
 
+let submitted: { image: string; id: JobId; app: Stage['app'] } | null = null
+
+/** A hub that was never started, with one job in its line, a fresh vendor and a fresh world. */
 async function staged({ vendor, scripts }: Scenario): Promise<{ on: Stage; id: JobId }> {
-  const on = await stage({ provider: vendor, hub: { isRunning: false } })
-  on.web.serve(FIRST, picture(1))
-  on.web.serve(SECOND, picture(2))
+  submitted ??= await submitOnce()
+  const { image, id, app } = submitted
+  const web = fakeWeb()
+  web.serve(WEBHOOK_URL, 200)
+  web.serve(FIRST, picture(1))
+  web.serve(SECOND, picture(2))
+  const providers = [fakeProvider(vendor)]
+  const on = await rebootFrom(
+    copyOfImage(image),
+    { clock: fakeClock(), web, providers, app },
+    false,
+  )
   on.provider.script(...scripts)
-  return { on, id: await submit(on, { input: { num_outputs: 2 } }) }
+  return { on, id }
+}
+
+async function submitOnce() {
+  const on = await stage({ hub: { isRunning: false } })
+  const id = await submit(on, { input: { num_outputs: 2 } })
+  return { image: imageOfDisk(on), id, app: on.app }
 }
 
 const CHARGED = 2 * COST

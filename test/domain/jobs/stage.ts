@@ -1,5 +1,5 @@
 import { expect } from 'bun:test'
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FakeClock, fakeClock } from '@test/support/fake-clock'
 import {
@@ -20,6 +20,7 @@ import {
 } from '@test/support/test-hub'
 import { type FileId, formatId, type JobId, type RealmId, type UserId } from '@/base/ids'
 import { sha256Hex } from '@/base/secrets'
+import { write } from '@/db/write'
 import type { Realm } from '@/deps'
 import * as jobs from '@/domain/jobs'
 import { balanceOf } from '@/domain/ledger'
@@ -56,8 +57,10 @@ export type StageOptions = {
 }
 
 export const WEBHOOK_URL = 'https://app.example.com/hook'
-/** Costs 3 tokens an output. */
-export const MODEL = 'flux-dev'
+/** Models of the stage's own, so that nothing here depends on what is shipped. */
+export const MODEL = 'stage-picture'
+export const TEXT_MODEL = 'stage-text'
+/** Tokens an output of either. */
 export const COST = 3
 export const USER = 'person-in-question'
 export const START_TOKENS = 1_000
@@ -75,18 +78,44 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     welcomeGrant: options.tokens ?? START_TOKENS,
     ...(webhookUrl === null ? {} : { webhookUrl }),
   })
+  await addModel(hub.deps, { name: MODEL, kind: 'image', aspectRatios: ['1:1', '16:9'] })
+  await addModel(hub.deps, { name: TEXT_MODEL, kind: 'text', aspectRatios: [] })
   for (const [index, { name }] of providers.entries()) {
-    for (const model of [MODEL, 'gpt-5-mini']) {
+    for (const model of [MODEL, TEXT_MODEL]) {
       await addRoute(hub.deps, { model, provider: name, priority: index + 1 })
     }
   }
   return onStage({ hub, clock, web, providers, app })
 }
 
+async function addModel(
+  deps: Stage['deps'],
+  model: { name: string; kind: string; aspectRatios: string[] },
+): Promise<void> {
+  const schema = { type: 'object', properties: { seed: { type: 'integer' } } }
+  await write(deps.db, tx => {
+    tx.db.sqlite.run(
+      `INSERT INTO models (id, name, display_name, kind, family, description, token_cost,
+         max_input_images, supports_prompt, aspect_ratios, input_schema, is_enabled, created_at, updated_at)
+       VALUES (?1, ?2, ?2, ?3, 'stage', '', ?4, 0, 1, ?5, ?6, 1, ?7, ?7)`,
+      [
+        tx.id(),
+        model.name,
+        model.kind,
+        COST,
+        JSON.stringify(model.aspectRatios),
+        JSON.stringify(schema),
+        tx.now,
+      ],
+    )
+  })
+}
+
 function onStage(parts: Pick<Stage, 'hub' | 'clock' | 'web' | 'providers' | 'app'>): Stage {
   const [provider] = parts.providers
   if (!provider) throw new Error('a stage has a vendor')
   const { deps, runner } = parts.hub
+  // A process that dies loses nothing that it wrote. Only a power cut does, and none is played here.
   deps.db.sqlite.run('PRAGMA synchronous = OFF')
   let isOpen = true
   const end = async (stopped: Promise<void>) => {
@@ -96,6 +125,7 @@ function onStage(parts: Pick<Stage, 'hub' | 'clock' | 'web' | 'providers' | 'app
     // Whoever is still at work is as good as dead: nobody hears of its end.
     deps.db.writer.enqueue = () => new Promise(() => {})
     await parts.hub.hub.close()
+    rmSync(deps.config.dataDir, { recursive: true, force: true })
   }
   const made = {
     ...parts,
@@ -124,16 +154,25 @@ export async function closeStages(): Promise<void> {
  * The caller sees to it that the old hub never goes on.
  */
 export function imageOfDisk({ deps }: Pick<Stage, 'deps'>): string {
+  return copyOfImage(deps.config.dataDir)
+}
+
+/** One image for many lives: each life writes on its own. */
+export function copyOfImage(image: string): string {
   const folder = temporaryFolder()
   for (const name of ['hub.db', 'hub.db-wal', 'secret.key', 'files']) {
-    const from = join(deps.config.dataDir, name)
+    const from = join(image, name)
     if (existsSync(from)) cpSync(from, join(folder, name), { recursive: true })
   }
   return folder
 }
 
 /** A new life of the process on that disk: a new boot id, the same vendors, the same world. */
-export async function rebootFrom(folder: string, old: Stage, isRunning = true): Promise<Stage> {
+export async function rebootFrom(
+  folder: string,
+  old: Pick<Stage, 'clock' | 'web' | 'providers' | 'app'>,
+  isRunning = true,
+): Promise<Stage> {
   const { clock, web, providers, app } = old
   const hub = await testHub({ folder, clock, providers, fetch: web.fetch, isRunning })
   return onStage({ hub, clock, web, providers, app })

@@ -4,6 +4,7 @@ import {
   blobNames,
   COST,
   closeStages,
+  copyOfImage,
   databaseBytes,
   expectBlobsMatchRows,
   imageOfDisk,
@@ -22,6 +23,7 @@ import {
   viewOf,
   WEBHOOK_URL,
 } from '@test/domain/jobs/stage'
+import { fakeClock } from '@test/support/fake-clock'
 import {
   at,
   bytes,
@@ -119,7 +121,7 @@ function vendorsWords(on: Stage) {
   ])
 }
 
-async function callBack(on: Stage) {
+async function callBack(on: Stage, eventId = 'callback-1') {
   const { context } = on.provider.starts.at(-1) ?? {}
   const [, , provider = '', attempt = '', token = ''] = new URL(
     context?.callbackUrl ?? '',
@@ -128,8 +130,7 @@ async function callBack(on: Stage) {
     provider,
     attempt,
     token,
-    readBody: async () =>
-      Buffer.from(JSON.stringify({ id: 'callback-1', input: { prompt: PROMPT } })),
+    readBody: async () => Buffer.from(JSON.stringify({ id: eventId, input: { prompt: PROMPT } })),
     headers: new Headers({ 'x-fake-signature': 'good' }),
   })
 }
@@ -280,9 +281,10 @@ describe('erasing a person', () => {
 
 describe('when the process dies while a person is erased', () => {
   /** Where it dies: at the n-th commit or removal of a blob after the erasure was ordered. */
-  async function dieAt(at: number): Promise<{ there: Life; next: Stage | null }> {
-    const there = await life()
-    const { on } = there
+  async function dieAt(at: number, before: Life & { image: string }): Promise<Stage | null> {
+    const { web, providers, app } = before.on
+    const old = { clock: fakeClock(), web, providers, app }
+    const on = await rebootFrom(copyOfImage(before.image), old, false)
     const death = Promise.withResolvers<string>()
     const never = new Promise<never>(() => {})
     let steps = 0
@@ -295,6 +297,7 @@ describe('when the process dies while a person is erased', () => {
       return never
     }
     await erase(on.deps, ACTOR, on.realm, PERSON)
+    await on.runner.start()
     const { writer } = on.deps.db
     const { enqueue } = writer
     const { delete: remove } = on.deps.storage
@@ -310,15 +313,18 @@ describe('when the process dies while a person is erased', () => {
       await step()
     }
     const image = await Promise.race([death.promise, runOut(on).then(() => null)])
-    if (image === null) return { there, next: null }
+    if (image === null) return null
     await on.abandon()
-    return { there, next: await rebootFrom(image, on) }
+    return await rebootFrom(image, on)
   }
 
   test('at any point of it, the next life finishes it', async () => {
+    const there = await life()
+    const before = { ...there, image: imageOfDisk(there.on) }
+    await there.on.close()
     let deaths = 0
     for (;;) {
-      const { there, next } = await dieAt(deaths)
+      const next = await dieAt(deaths, before)
       if (!next) break
       await runOut(next)
       await expectGone({ ...there, on: next })
@@ -348,6 +354,21 @@ test('a webhook that is being written while its person is erased holds nothing o
   const [delivery] = rows<{ body: string }>(on, 'SELECT body FROM webhook_deliveries')
   expect(delivery?.body).toContain(formatId('job', id))
   expect(delivery?.body).not.toContain(METADATA)
+})
+
+test('a callback that arrives after the erasure is taken, and nothing of it is kept', async () => {
+  const there = await life()
+  const { on } = there
+  await erase(on.deps, ACTOR, on.realm, PERSON)
+  await until(() => rows(on, 'SELECT * FROM job_inputs').length === 0)
+  await callBack(on, 'callback-2')
+  await runOut(on)
+  await callBack(on, 'callback-3')
+  await runOut(on)
+  expect(rows(on, 'SELECT event_id, body FROM inbox ORDER BY id')).toEqual(
+    ['callback-1', 'callback-2', 'callback-3'].map(event_id => ({ event_id, body: '' })),
+  )
+  await expectGone(there)
 })
 
 test('a vendor’s answer that arrives after the erasure leaves nothing either', async () => {
