@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { conformance, imageInput, providerContext, type Situation } from '@test/support/conformance'
 import { AppError } from '@/base/errors'
+import { sniff } from '@/domain/files/sniff'
 import { ProviderError, type ProviderErrorKind } from '@/providers/errors'
 import { signSandboxCallback } from '@/providers/sandbox/callback'
+import { CLIP } from '@/providers/sandbox/clip'
 import { SandboxParams } from '@/providers/sandbox/params'
 import { createSandbox, type SandboxOptions } from '@/providers/sandbox/sandbox'
 import { sizeOf } from '@/providers/sandbox/size'
@@ -254,11 +256,92 @@ describe('outputs', () => {
     expect(await ask('What is a wheel?', 1)).not.toEqual(answer)
   })
 
-  test('there is no fake video', async () => {
-    const error: unknown = await start({}, { kind: 'video' }).catch(thrown => thrown)
+  test('a kind that it does not know is refused', async () => {
+    const error: unknown = await start({}, { kind: 'sculpture' }).catch(thrown => thrown)
     expect(error).toMatchObject({ kind: 'rejected', reason: 'input' })
   })
 })
+
+describe('a video', () => {
+  const film = { kind: 'video', aspectRatio: '9:16', extra: { duration_seconds: 8 } }
+
+  test('is a small MP4 that a phone plays while it is still loading', async () => {
+    const draw = () => Promise.reject(new Error('nobody draws'))
+    const result = await done(start({}, film, 1, { draw }))
+    expect(result.outputs[0]).toMatchObject({ contentType: 'video/mp4' })
+    expect(result.usage).toEqual({ seconds: CLIP.seconds, costMicroUsd: 0 })
+    const bytes = firstBytes(result)
+    expect(bytes.length).toBeLessThan(30_000)
+    expect(sniff(bytes)).toBe('video/mp4')
+    const boxes = boxesOf(bytes)
+    expect(boxes.map(({ type }) => type)).toEqual(['ftyp', 'moov', 'free', 'mdat'])
+    expect(boxes.reduce((sum, { size }) => sum + size, 0)).toBe(bytes.length)
+    const { avc1, mvhd, tkhd } = factsOf(bytes)
+    expect(avc1).toEqual({ width: CLIP.width, height: CLIP.height })
+    expect(tkhd).toEqual({ width: CLIP.width, height: CLIP.height })
+    expect(mvhd).toBe(CLIP.seconds)
+  })
+
+  test('comes as often as it was asked for, later where that was asked, and nobody can spoil it', async () => {
+    const { outputs } = await done(start({}, { ...film, numOutputs: 3 }))
+    const [first, second, third] = outputs.map(output => ('bytes' in output ? output.bytes : null))
+    expect(outputs.length).toBe(3)
+    first?.fill(0)
+    expect(second).not.toEqual(first as never)
+    expect(third).toEqual(second as never)
+    const ctx = providerContext()
+    const params = { mode: 'async', latency_ms: 1_000 }
+    const later = await pending(sandbox().start(imageInput({ ...film, params }), ctx))
+    const polled = sandbox().poll?.(later.operation, { ...ctx, nowMs: ctx.nowMs + 1_000 })
+    expect(await polled).toMatchObject({ state: 'done', outputs: [{ contentType: 'video/mp4' }] })
+  })
+
+  test('fails on demand like the rest', async () => {
+    expect(await kindOf(start({ fail: 'rejected' }, film))).toBe('rejected')
+  })
+})
+
+type Box = { type: string; start: number; size: number }
+
+/** The boxes of an MP4 between two places: a length of 32 bits, four letters, content. */
+function boxesOf(bytes: Uint8Array, from = 0, to = bytes.length): Box[] {
+  const view = Buffer.from(bytes)
+  const boxes: Box[] = []
+  for (let start = from; start + 8 <= to; ) {
+    const size = view.readUInt32BE(start)
+    if (size < 8) throw new Error(`a box of ${size} bytes at ${start}`)
+    boxes.push({ type: view.toString('latin1', start + 4, start + 8), start, size })
+    start += size
+  }
+  return boxes
+}
+
+/** What its index says: the length in seconds, the size of its track and of its H.264 pictures. */
+function factsOf(bytes: Uint8Array) {
+  const view = Buffer.from(bytes)
+  const path = (...types: string[]) =>
+    types.reduce<Box>(
+      ({ start, size, type }, next) => {
+        // Before the boxes within an stsd come its version and the number of its entries.
+        const from = start + (type === 'stsd' ? 16 : type === '' ? 0 : 8)
+        const found = boxesOf(bytes, from, start + size).find(box => box.type === next)
+        if (!found) throw new Error(`no ${next} in ${type}`)
+        return found
+      },
+      { type: '', start: 0, size: bytes.length },
+    )
+  const mvhd = path('moov', 'mvhd').start
+  const tkhd = path('moov', 'trak', 'tkhd').start
+  const avc1 = path('moov', 'trak', 'mdia', 'minf', 'stbl', 'stsd', 'avc1').start
+  return {
+    mvhd: view.readUInt32BE(mvhd + 24) / view.readUInt32BE(mvhd + 20),
+    tkhd: {
+      width: view.readUInt32BE(tkhd + 84) / 65_536,
+      height: view.readUInt32BE(tkhd + 88) / 65_536,
+    },
+    avc1: { width: view.readUInt16BE(avc1 + 32), height: view.readUInt16BE(avc1 + 34) },
+  }
+}
 
 describe('sizes', () => {
   test.each([

@@ -8,7 +8,7 @@ import { sizeOf } from './size'
  * Everything that the outcome depends on. It is the stored operation, so a restart changes nothing.
  */
 export const SandboxJob = z.object({
-  kind: z.enum(['image', 'image_edit', 'upscale', 'text']),
+  kind: z.enum(['image', 'image_edit', 'video', 'upscale', 'text']),
   prompt: z.string(),
   seed: z.int(),
   width: z.int(),

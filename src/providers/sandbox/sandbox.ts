@@ -13,6 +13,7 @@ import type {
 import { usageOf, writeAnswer } from './answer'
 import { readSandboxCallback } from './callback'
 import { cannedPicture } from './canned'
+import { CLIP, clip } from './clip'
 import { describeJob, readJob, type SandboxJob } from './job'
 import { SandboxParams } from './params'
 
@@ -31,8 +32,8 @@ export type SandboxOptions = {
 }
 
 /**
- * The built-in provider: it makes real pictures and answers, fails on demand, and keeps no state,
- * so it goes on after a restart as a vendor elsewhere would. In mode `sync` a failure comes from
+ * The built-in provider: it makes real pictures and answers, shows one short video, fails on demand,
+ * and keeps no state, so it goes on after a restart as a vendor elsewhere would. In mode `sync` a failure comes from
  * `start`. In mode `async` what is about starting (`rate_limited`, `unknown_outcome`) comes from
  * `start`, and what is about making (`rejected`, `unavailable`) comes from the poll that would have
  * been the last.
@@ -93,6 +94,7 @@ export function createSandbox({
   async function finish(job: SandboxJob, ctx: ProviderContext): Promise<Done> {
     if (job.fail) throw failure(job.fail)
     if (job.kind === 'text') return answered(job)
+    if (job.kind === 'video') return filmed(job)
     const numbers = Array.from({ length: job.count }, (_, index) => index)
     const outputs = await Promise.all(numbers.map(index => picture(job, index, ctx)))
     return { state: 'done', outputs, usage: { costMicroUsd: 0 } }
@@ -140,6 +142,17 @@ function answered(job: SandboxJob): Done {
     state: 'done',
     outputs: answers.map(text => ({ type: 'text', text })),
     usage: usageOf(job.prompt, answers),
+  }
+}
+
+/** The same clip each time, whatever length and shape were asked for. */
+function filmed({ count }: SandboxJob): Done {
+  const { contentType, seconds } = CLIP
+  const film = (): Output => ({ type: 'file', bytes: clip(), contentType })
+  return {
+    state: 'done',
+    outputs: Array.from({ length: count }, film),
+    usage: { seconds: seconds * count, costMicroUsd: 0 },
   }
 }
 

@@ -7,57 +7,61 @@ import {
   START_TOKENS,
   type Stage,
   stage,
-  submit,
   viewOf,
 } from '@test/domain/jobs/stage'
 import { expectLedgerInOrder } from '@test/support/test-hub'
 import type { JobId } from '@/base/ids'
-import { findModel, listModels } from '@/domain/catalog'
-import { MODELS, type SeedModel } from '@/domain/catalog/seed/models'
-import { submit as submitJob } from '@/domain/jobs'
+import { describeInput, findModel, listModels } from '@/domain/catalog'
+import { MODELS } from '@/domain/catalog/seed/models'
+import { submit } from '@/domain/jobs'
 import { balanceOf } from '@/domain/ledger'
 import { findByExternalId } from '@/domain/users'
 
+/** The stage in test mode, where every model runs on the sandbox. */
 let on: Stage
 const made = new Map<string, JobId>()
 
-const IMAGE = 'https://images.example.com/input.jpg'
-const needsImage = (model: SeedModel) => ['image_edit', 'upscale'].includes(model.kind)
+const USER = 'tester'
+const RICH = 1_000 * START_TOKENS
+const VALUES: Record<string, unknown> = {
+  prompt: 'a lighthouse',
+  images: ['https://images.example.com/input.jpg'],
+}
 
 /** What a caller must say, and nothing else. */
-function minimal(model: SeedModel): Record<string, unknown> {
-  return {
-    ...(model.supportsPrompt ? { prompt: 'a lighthouse' } : {}),
-    ...(needsImage(model) ? { images: [IMAGE] } : {}),
-  }
+function leastInput(name: string): Record<string, unknown> {
+  const model = findModel(on.deps, name)
+  if (!model) throw new Error(`no model ${name}`)
+  const required = (describeInput(on.deps, model).required ?? []) as string[]
+  return Object.fromEntries(required.map(field => [field, VALUES[field]]))
 }
 
 beforeAll(async () => {
-  on = await stage()
-  for (const model of MODELS) {
-    const { job } = await submitJob(on.deps, {
-      realm: on.app.realms.test,
-      externalId: 'tester',
+  const live = await stage({ tokens: RICH })
+  on = { ...live, realm: live.app.realms.test }
+  for (const { name } of MODELS) {
+    const { job } = await submit(on.deps, {
+      realm: on.realm,
+      externalId: USER,
       mayHaveWelcomeGrant: true,
-      model: model.name,
-      input: minimal(model),
+      model: name,
+      input: leastInput(name),
       priority: 10,
       webhookUrl: null,
       metadata: {},
       idempotency: null,
     })
-    made.set(model.name, job.id)
+    made.set(name, job.id)
   }
   await runOut(on)
-}, 20_000)
+}, 30_000)
 afterAll(closeStages)
+
+const jobOf = (name: string) => made.get(name) ?? (0 as JobId)
 
 describe('every model of a fresh install takes its least input and runs on the sandbox', () => {
   test.each(MODELS.map(model => [model.name, model] as const))('%s', async (name, model) => {
-    const id = made.get(name)
-    if (!id) throw new Error('not submitted')
-    const testMode = { ...on, realm: on.app.realms.test }
-    const view = viewOf(testMode, id)
+    const view = viewOf(on, jobOf(name))
     expect(view).toMatchObject({
       status: 'succeeded',
       mode: 'test',
@@ -71,27 +75,31 @@ describe('every model of a fresh install takes its least input and runs on the s
     const [output] = view.outputs
     if (model.kind === 'text') {
       expect(output?.text).toContain('lighthouse')
-    } else {
-      expect(output).toMatchObject({ contentType: 'image/png', width: expect.any(Number) })
-      expect((await outputBytes(testMode, id))[0]?.length).toBe(output?.bytes ?? -1)
+      return
     }
+    const type = view.kind === 'video' ? 'video/mp4' : 'image/png'
+    expect(output?.contentType).toBe(type)
+    expect((await outputBytes(on, jobOf(name)))[0]?.length).toBe(output?.bytes ?? -1)
   })
 
   test('each picture has the shape that was asked for by default', () => {
-    const testMode = { ...on, realm: on.app.realms.test }
-    for (const model of MODELS.filter(each => each.aspectRatios.length > 0)) {
-      const [output] = viewOf(testMode, made.get(model.name) ?? (0 as JobId)).outputs
-      const [width = 1, height = 1] = (model.aspectRatios[0] ?? '').split(':').map(Number)
-      expect((output?.width ?? 0) / (output?.height ?? 1)).toBeCloseTo(width / height, 1)
+    for (const { name, aspectRatios } of MODELS) {
+      const [output] = viewOf(on, jobOf(name)).outputs
+      const [width, height] = (aspectRatios[0] ?? '').split(':').map(Number)
+      if (!width || !height || !output?.width || !output.height) continue
+      expect([name, (output.width / output.height).toFixed(1)]).toEqual([
+        name,
+        (width / height).toFixed(1),
+      ])
     }
   })
 
   test('and they cost together what they say', async () => {
-    const user = findByExternalId(on.deps.db, on.app.realms.test.id, 'tester')
+    const user = findByExternalId(on.deps.db, on.realm.id, USER)
     if (!user) throw new Error('no user')
     const cost = MODELS.reduce((sum, model) => sum + model.tokenCost, 0)
-    expect(balanceOf(on.deps.db, on.app.realms.test.id, user.id)).toEqual({
-      available: START_TOKENS - cost,
+    expect(balanceOf(on.deps.db, on.realm.id, user.id)).toEqual({
+      available: RICH - cost,
       reserved: 0,
     })
     expectLedgerInOrder(on.deps)
@@ -99,16 +107,10 @@ describe('every model of a fresh install takes its least input and runs on the s
   })
 })
 
-test('a live key finds nobody for a model without a route', async () => {
-  const error: unknown = await submit(on, { model: 'sdxl' }).catch(thrown => thrown)
-  expect(error).toMatchObject({ code: 'no_provider_available' })
-})
-
 test('what the seed says is what the catalogue says', () => {
-  expect(listModels(on.deps).map(model => model.name)).toEqual(
-    MODELS.map(model => model.name).sort(),
-  )
+  const listed = listModels(on.deps).map(model => model.name)
   for (const model of MODELS) {
+    expect(listed).toContain(model.name)
     expect(findModel(on.deps, model.name)).toMatchObject({
       displayName: model.displayName,
       kind: model.kind,

@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import {
   closeStages,
+  MODEL,
   rows,
   run,
   runOut,
   type Stage,
   stage,
   submit,
+  TEXT_MODEL,
   USER,
   viewOf,
   WEBHOOK_URL,
@@ -56,7 +58,7 @@ describe('what an app is told', () => {
       created_at: startedAt,
       job_id: formatId('job', id),
       status: 'succeeded',
-      model: 'flux-dev',
+      model: MODEL,
       user_id: USER,
       outputs: [
         {
@@ -87,7 +89,7 @@ describe('what an app is told', () => {
   test('of a text: the text itself and no link', async () => {
     const on = await stage()
     on.provider.script(done({ type: 'text', text: 'a caption' }))
-    await submit(on, { model: 'gpt-5-mini' })
+    await submit(on, { model: TEXT_MODEL })
     await run(on)
     expect(bodyOf(on).outputs).toEqual([
       {
@@ -119,7 +121,7 @@ describe('what an app is told', () => {
       created_at: now,
       job_id: formatId('job', id),
       status: 'failed',
-      model: 'flux-dev',
+      model: MODEL,
       user_id: USER,
       outputs: [],
       tokens_charged: 3,

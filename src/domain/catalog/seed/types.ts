@@ -1,0 +1,51 @@
+import type { RouteConfig } from '@/providers/spec'
+
+/** What a fresh install sells. Data: an operator may change every row, and a later seed leaves those alone. */
+export type SeedModel = {
+  name: string
+  displayName: string
+  kind: 'image' | 'image_edit' | 'video' | 'upscale' | 'text'
+  family: string
+  description: string
+  /** For one output, whatever its options: each model offers only what this price covers. */
+  tokenCost: number
+  maxInputImages: number
+  supportsPrompt: boolean
+  /** The first is the default. None: the model has no choice of shape. */
+  aspectRatios: readonly string[]
+  /** JSON Schema properties of fields beyond the common ones. */
+  fields: Readonly<Record<string, object>>
+  /** Who serves it, at most once a vendor. */
+  routes: readonly SeedRoute[]
+}
+
+export type SeedRoute = {
+  provider: Vendor
+  /** The vendor's own name of the model. */
+  providerModel: string
+  /** Least first: ids that are certain before those that are not, then the cheaper one. */
+  priority: number
+  config: RouteConfig
+  /** Where the rates of `config.cost` come from. Kept here only, for whoever looks after the catalogue. */
+  price: PriceSource
+}
+
+export type PriceSource = {
+  source: string
+  /** `YYYY-MM` or `YYYY-MM-DD`: how old the source is. */
+  date: string
+  /** The vendor's own words, somebody else's, or a guess of ours from a price by another unit. */
+  certainty: 'published' | 'reported' | 'estimated'
+}
+
+export type Vendor =
+  | 'replicate'
+  | 'fal'
+  | 'openai'
+  | 'gemini'
+  | 'openrouter'
+  | 'defapi'
+  | 'runway'
+  | 'luma'
+
+export type SeedProvider = { name: Vendor | 'sandbox'; displayName: string }

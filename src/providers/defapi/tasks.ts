@@ -1,0 +1,167 @@
+import { z } from 'zod'
+import { MINUTE, SECOND } from '@/base/clock'
+import { costMicroUsd } from '../cost'
+import { ProviderError } from '../errors'
+import { errorOfPollStatus, type VendorAnswer } from '../http'
+import type {
+  Done,
+  Operation,
+  Output,
+  Pending,
+  ProviderContext,
+  ProviderInput,
+  ProviderUsage,
+  StartResult,
+} from '../spec'
+import { Envelope, Submitted, Task } from './answers'
+import { ask, askAbout } from './ask'
+import { submissionOf } from './body'
+import { defapiError, taskError, wordsOf } from './errors'
+import { mediaOf } from './media'
+import { microUsdOf } from './money'
+import { several, worst } from './several'
+
+/** Whether pictures are fetched before the answer is not known: then it takes its time. */
+const SUBMIT_TIMEOUT_MS = MINUTE
+/** Two to ten seconds is what everybody does; a fifth of the time that has passed finds it soon enough. */
+const SOONEST_POLL_MS = 3 * SECOND
+const LATEST_POLL_MS = 10 * SECOND
+const PART_OF_WAITING = 5
+/** A new task is not found for some seconds; after that it is none. */
+const UNFOUND_MS = 30 * SECOND
+
+const TaskOperation = z.object({
+  task_ids: z.array(Submitted.shape.task_id).min(1),
+  started_at_ms: z.int(),
+  /** Of one output, where we asked for a length. */
+  seconds: z.number().nullable(),
+  rates: z.partialRecord(z.enum(['per_output', 'per_second', 'per_call']), z.number()).nullable(),
+})
+type TaskOperation = z.infer<typeof TaskOperation>
+
+/** One task an output, side by side; those that were taken count. */
+export async function submit(
+  baseUrl: string,
+  input: ProviderInput,
+  ctx: ProviderContext,
+): Promise<Pending> {
+  const { path, body } = submissionOf(input, ctx.callbackUrl)
+  const one = async () => {
+    const request = { url: `${baseUrl}${path}`, method: 'POST', json: body }
+    const answer = await ask(ctx, { ...request, timeoutMs: SUBMIT_TIMEOUT_MS })
+    const { data } = successOf(answer) ?? refuse(defapiError(answer))
+    const submitted = Submitted.safeParse(data)
+    if (submitted.success) return submitted.data.task_id
+    throw new ProviderError('unknown_outcome', 'the submission was answered without a task')
+  }
+  const taskIds = await several(Array.from({ length: input.numOutputs }, one))
+  const seconds = Number(body.duration ?? Number.NaN)
+  const operation: TaskOperation = {
+    task_ids: taskIds,
+    started_at_ms: ctx.nowMs,
+    seconds: Number.isFinite(seconds) ? seconds : null,
+    rates: input.config.cost ?? null,
+  }
+  return pending(operation, ctx)
+}
+
+/** Done when every task has ended: then with the media that there are. */
+export async function query(
+  baseUrl: string,
+  stored: Operation,
+  ctx: ProviderContext,
+): Promise<StartResult> {
+  const parsed = TaskOperation.safeParse(stored)
+  if (!parsed.success) {
+    throw new ProviderError('unknown_outcome', 'defapi cannot read this operation', {
+      cause: parsed.error,
+    })
+  }
+  const operation = parsed.data
+  const isNew = ctx.nowMs - operation.started_at_ms < UNFOUND_MS
+  const standings = await Promise.all(
+    operation.task_ids.map(async id => {
+      const url = `${baseUrl}/api/task/query?task_id=${encodeURIComponent(id)}`
+      return standingOf(await askAbout(ctx, { url }), isNew)
+    }),
+  )
+  if (standings.some(({ state }) => state === 'running')) return pending(operation, ctx)
+  return gather(operation, standings)
+}
+
+type Standing =
+  | { state: 'running' }
+  | { state: 'made'; urls: string[]; cost: number | null }
+  | { state: 'ended'; error: ProviderError; cost: number | null }
+
+/** Throws where the answer says nothing of the task. */
+function standingOf(answer: VendorAnswer, isNew: boolean): Standing {
+  const success = successOf(answer)
+  if (!success) return unanswered(answer, isNew)
+  const task = Task.safeParse(success.data)
+  if (!task.success) {
+    throw new ProviderError('unknown_outcome', 'the answer is no task', { cause: task.error })
+  }
+  const { status, result, status_reason: reason, consumed } = task.data
+  const cost = microUsdOf(consumed)
+  if (status === 'failed') return { state: 'ended', error: taskError(reason?.message), cost }
+  if (status !== 'success') return { state: 'running' }
+  const media = mediaOf(result)
+  const urls = media.filter(url => url.startsWith('https://'))
+  if (urls.length > 0) return { state: 'made', urls, cost }
+  return { state: 'ended', error: withoutMedia(media), cost }
+}
+
+/** The word of the vendor alone says that a task is none; a gateway's 404 says nothing. */
+function unanswered(answer: VendorAnswer, isNew: boolean): Standing {
+  const told = Envelope.safeParse(answer.json)
+  if (told.success && /task not found/i.test(told.data.message ?? '')) {
+    if (isNew) return { state: 'running' }
+    const error = new ProviderError('unavailable', wordsOf(told.data))
+    return { state: 'ended', error, cost: null }
+  }
+  const error = errorOfPollStatus(answer, told.success ? wordsOf(told.data) : answer.text)
+  if (error.kind === 'rate_limited') throw error
+  throw new ProviderError('unknown_outcome', error.message)
+}
+
+/** Models that refuse say so in words, and the task is a success. */
+function withoutMedia(media: string[]): ProviderError {
+  if (media.length > 0) return new ProviderError('unavailable', 'the address is not https')
+  return new ProviderError('rejected', 'the task made no media', { reason: 'content' })
+}
+
+function gather(operation: TaskOperation, standings: Standing[]): Done {
+  const urls = standings.flatMap(standing => (standing.state === 'made' ? standing.urls : []))
+  if (urls.length === 0) {
+    throw worst(standings.flatMap(standing => (standing.state === 'ended' ? [standing.error] : [])))
+  }
+  const outputs = urls.map((url): Output => ({ type: 'file', url, contentType: null }))
+  return { state: 'done', outputs, usage: usageOf(operation, standings) }
+}
+
+/** What the vendor says that it took, and the route's price where it says nothing. */
+function usageOf({ rates, seconds }: TaskOperation, standings: Standing[]): ProviderUsage {
+  const costs = standings.flatMap(standing => {
+    if (standing.state === 'running') return []
+    if (standing.cost !== null || standing.state === 'ended') return standing.cost ?? []
+    return costMicroUsd(rates, { calls: 1, outputs: 1, seconds }) ?? []
+  })
+  return costs.length === 0 ? {} : { costMicroUsd: costs.reduce((sum, cost) => sum + cost, 0) }
+}
+
+function pending(operation: TaskOperation, { nowMs }: ProviderContext): Pending {
+  const part = Math.floor((nowMs - operation.started_at_ms) / PART_OF_WAITING)
+  const pollAfterMs = Math.min(Math.max(part, SOONEST_POLL_MS), LATEST_POLL_MS)
+  return { state: 'pending', operation, pollAfterMs }
+}
+
+/** Null for whatever is not the vendor's "ok". */
+function successOf(answer: VendorAnswer): Envelope | null {
+  const told = Envelope.safeParse(answer.json)
+  return answer.status < 300 && told.success && told.data.code === 0 ? told.data : null
+}
+
+function refuse(error: ProviderError): never {
+  throw error
+}

@@ -1,0 +1,77 @@
+import { SECOND } from '@/base/clock'
+import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
+import { ProviderError } from '../errors'
+import type { ProviderContext } from '../spec'
+
+/** A picture as it goes into a request. */
+export type Picture = { mimeType: string; data: string }
+
+const MAX_PICTURE_BYTES = 20 * 1024 * 1024
+const DOWNLOAD_TIMEOUT_MS = 30 * SECOND
+const MAX_REDIRECTS = 3
+/** The host is busy or waits for us: another try may well work. Other 4xx say that the address is wrong. */
+const FOR_NOW = [408, 425, 429]
+
+/**
+ * The caller's pictures, for a vendor that takes bytes only. Nothing has begun while they are fetched: a
+ * wrong address or no picture is `rejected`, a host that is down `unavailable`.
+ */
+export async function fetchPictures(urls: string[], ctx: ProviderContext): Promise<Picture[]> {
+  return await Promise.all(urls.map(url => fetchPicture(url, ctx)))
+}
+
+async function fetchPicture(url: string, ctx: ProviderContext): Promise<Picture> {
+  try {
+    const bytes = await download(url, ctx, MAX_REDIRECTS)
+    const mimeType = pictureType(bytes)
+    if (mimeType === null) throw unusable('an input picture is neither PNG, JPEG nor WebP')
+    return { mimeType, data: bytes.toBase64() }
+  } catch (error) {
+    throw whyNot(error)
+  }
+}
+
+async function download(
+  url: string,
+  ctx: ProviderContext,
+  redirectsLeft: number,
+): Promise<Uint8Array> {
+  const response = await ctx.fetch(url, {
+    maxBytes: MAX_PICTURE_BYTES,
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  })
+  if (response.ok) return new Uint8Array(await response.arrayBuffer())
+  // A body that nobody reads would hold its connection until the timeout.
+  await response.body?.cancel()
+  const { status } = response
+  const location = response.headers.get('location')
+  if (status >= 300 && status < 400 && location !== null && redirectsLeft > 0) {
+    return await download(new URL(location, url).href, ctx, redirectsLeft - 1)
+  }
+  if (status >= 500 || FOR_NOW.includes(status)) {
+    throw new ProviderError('unavailable', `the host of an input picture answered ${status}`)
+  }
+  throw unusable(`an input picture answered ${status}`)
+}
+
+/** What its first bytes say it is. */
+function pictureType(bytes: Uint8Array): string | null {
+  const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'image/png'
+  if (head.startsWith('\xff\xd8\xff')) return 'image/jpeg'
+  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return 'image/webp'
+  return null
+}
+
+function whyNot(error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error
+  if (error instanceof BlockedDestination) return unusable(error.message)
+  if (error instanceof FetchFailure && error.code === 'too_large') {
+    return unusable(`an input picture has more than ${MAX_PICTURE_BYTES} bytes`)
+  }
+  return new ProviderError('unavailable', 'an input picture could not be fetched', { cause: error })
+}
+
+function unusable(message: string): ProviderError {
+  return new ProviderError('rejected', message, { reason: 'input' })
+}

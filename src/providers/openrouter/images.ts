@@ -1,0 +1,43 @@
+import { ProviderError } from '../errors'
+import type { VendorAnswer } from '../http'
+import type { Done, Output, ProviderContext, ProviderInput } from '../spec'
+import { ImagesAnswer } from './answers'
+import { ask } from './ask'
+import { imageFields } from './fields'
+import { refusalOf } from './refusal'
+import { several } from './several'
+import { usageOf } from './usage'
+
+/**
+ * Pictures by the endpoint for pictures. One a call unless the route says otherwise: most vendors behind
+ * make one, and refuse a call for more.
+ */
+export async function makeImages(
+  input: ProviderInput,
+  ctx: ProviderContext,
+  baseUrl: string,
+): Promise<Done> {
+  return await several(input.numOutputs, input.config.outputs_per_call ?? 1, async count => {
+    const json = imageFields(input, count, ctx.reference)
+    return readImages(await ask(ctx, { url: `${baseUrl}/images`, method: 'POST', json }), input)
+  })
+}
+
+function readImages(answer: VendorAnswer, { config }: ProviderInput): Done {
+  const read = ImagesAnswer.safeParse(answer.json)
+  if (answer.status !== 200 || !read.success) throw refusalOf(answer)
+  const { data, usage } = read.data
+  const outputs = data.flatMap(({ b64_json }) => pictureOf(b64_json ?? ''))
+  if (outputs.length === 0) throw new ProviderError('unavailable', 'no picture in the answer')
+  return { state: 'done', outputs, usage: usageOf(usage, config.cost, { outputs: outputs.length }) }
+}
+
+/** None when it is not base64. What kind of picture it is, its bytes say. */
+export function pictureOf(base64: string): Output[] {
+  try {
+    const bytes = Uint8Array.fromBase64(base64)
+    return bytes.length > 0 ? [{ type: 'file', bytes, contentType: null }] : []
+  } catch {
+    return []
+  }
+}
