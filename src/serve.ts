@@ -32,6 +32,7 @@ export type ServeOptions = {
   onFatal: (error: unknown) => void
   command?: string
   hub?: Pick<OpenHubOptions, 'providers' | 'sandbox' | 'lockWaitMs'>
+  graceMs?: number
 }
 
 /** Vendors answer slowly, phones too; an idle connection is closed after this many seconds. */
@@ -40,7 +41,7 @@ const IDLE_SECONDS = 60
 const GRACE_MS = 15_000
 
 export async function startServer(options: ServeOptions): Promise<Serving> {
-  const { config, log } = options
+  const { config, log, graceMs = GRACE_MS } = options
   // A first start that cannot listen leaves no folder behind, and no key that nobody was told to keep.
   if (!existsSync(join(config.dataDir, 'hub.db'))) await tryToListen(config)
   let server: Server<undefined> | null = null
@@ -88,8 +89,8 @@ export async function startServer(options: ServeOptions): Promise<Serving> {
     stopSchedule()
     const drained = server?.stop()
     // A caller who never finishes the call that he began must not keep us from ending.
-    const giveUp = setTimeout(() => void server?.stop(true), GRACE_MS)
-    await runner.stop(GRACE_MS)
+    const giveUp = setTimeout(() => void server?.stop(true), graceMs)
+    await runner.stop(graceMs)
     await drained
     clearTimeout(giveUp)
     await flushLastUsed(deps)

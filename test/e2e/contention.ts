@@ -113,14 +113,18 @@ export async function shellAtWork(
 
 const GRANT = 3
 
+/** Hangs up in the middle of his call, so that it never arrives. */
+const HALF_WAY = -1
+/** Some before the whole call has arrived, some while it is worked on, some long after it was answered. */
+const DROPS_MS = [HALF_WAY, 0, 1, 2, 5, 20, 100]
+
 /**
- * Calls whose callers hang up: the socket is dropped after some of `dropsMs`, whatever has come back by
- * then, and the same call is made again. Answers how many of the keys had been taken by the first call.
+ * Calls whose callers hang up: the socket is dropped after some of DROPS_MS, whatever has come back by then,
+ * and the same call is made again. Answers how many of the keys had been taken by the first call.
  */
 export async function orderAndHangUp(
   { hub, api, key }: Market,
   orders: number,
-  dropsMs: readonly number[],
   seed: number,
 ): Promise<{ taken: number; others: string[] }> {
   const random = seededRandom(seed)
@@ -141,7 +145,7 @@ export async function orderAndHangUp(
         'content-type: application/json',
         `content-length: ${Buffer.byteLength(body)}`,
       ]
-      return writeAndDrop(port, `${head.join('\r\n')}\r\n\r\n${body}`, random.pick(dropsMs))
+      return writeAndDrop(port, `${head.join('\r\n')}\r\n\r\n${body}`, random.pick(DROPS_MS))
     }),
   )
   const answers = await Promise.all(
@@ -155,9 +159,10 @@ export async function orderAndHangUp(
 }
 
 function writeAndDrop(port: number, text: string, afterMs: number): Promise<void> {
+  const sent = afterMs === HALF_WAY ? text.slice(0, text.length / 2) : text
   return new Promise(resolve => {
     const socket = connect(port, '127.0.0.1', () => {
-      socket.write(text, () => setTimeout(() => socket.destroy(), afterMs))
+      socket.write(sent, () => setTimeout(() => socket.destroy(), Math.max(afterMs, 0)))
     })
     socket.on('error', () => {})
     socket.on('close', () => resolve())

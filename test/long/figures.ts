@@ -105,14 +105,14 @@ export const FIGURES: readonly Figure[] = [
       }
       let taken = 0
       for (let seed = 0; seed < MARKETS; seed++) {
-        const dropped = await orderAndHangUp(market, 100, [0, 1, 2, 5, 20, 100], seed)
+        const dropped = await orderAndHangUp(market, 100, seed)
         taken += dropped.taken
         problems.push(...dropped.others)
       }
       problems.push(...(await market.problems({ holds: MARKETS * 101, granted: 0 })))
       return {
         value: `${taken} of 1000 were taken before the socket went, ${problems.length} problems${problemsOf(problems)}`,
-        isGood: problems.length === 0 && taken > 0,
+        isGood: problems.length === 0 && taken > 0 && taken < MARKETS * 100,
       }
     },
   },
