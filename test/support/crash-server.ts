@@ -45,7 +45,10 @@ const serving = await startServer({
 })
 for (const model of options.models) {
   const known = serving.deps.db.sqlite
-    .query('SELECT 1 FROM model_routes r JOIN models m ON m.id = r.model_id WHERE m.name = ?')
+    .query(
+      `SELECT 1 FROM model_routes WHERE model_id = (SELECT id FROM models WHERE name = ?)
+         AND provider_id = (SELECT id FROM providers WHERE name = 'vendor')`,
+    )
     .get(model)
   if (!known) await addRoute(serving.deps, { model, provider: 'vendor' })
 }
