@@ -56,6 +56,8 @@ process.on('message', (message: CrashServerMessage) => {
   dieAt(serving.deps.db, message.dieAt)
   process.send?.({ armed: message.dieAt })
 })
+// A test that was cut off leaves no server behind.
+process.once('disconnect', () => process.exit(1))
 process.once('SIGTERM', async () => {
   await serving.stop()
   process.exit(0)
