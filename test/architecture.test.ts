@@ -355,9 +355,7 @@ function tableProblems(source: Source): string[] {
 const LINES_TO_LOOK_AGAIN = 400
 
 /** Looked at again, and kept whole for this reason. */
-const LONG_FILES: Record<string, string> = {
-  'src/base/safe-fetch.ts': 'one outgoing exchange, read top down; its parts are useless apart',
-}
+const LONG_FILES: Record<string, string> = {}
 
 function sizeProblems({ path, text }: Source): string[] {
   const lines = text.split('\n').length - 1

@@ -1,16 +1,14 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { pipeline, type Readable } from 'node:stream'
-import {
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-} from 'node:zlib'
 import { type AllowedDestinations, parseAllowedDestinations } from '@/base/address'
 import { type Destination, mayDial, readDestination } from '@/base/destination'
+import { toResponse } from './fetch-answer'
+import { BlockedDestination, FetchFailure, type Phase, toFailure } from './fetch-failure'
+import { type Limits, startLimits } from './fetch-limits'
+import { buildOutgoing, type Outgoing } from './fetch-outgoing'
 
 export { checkDestination } from '@/base/destination'
+export { BlockedDestination, FetchFailure, type FetchFailureCode } from './fetch-failure'
 
 export type SafeFetchInit = {
   method?: string
@@ -64,41 +62,12 @@ export function createSafeFetch(config: SafeFetchConfig): SafeFetch {
         return toResponse(answer, outgoing.method, init.maxBytes ?? DEFAULT_MAX_BYTES, limits)
       } catch (error) {
         answer.destroy()
-        throw toFailure(error, 'sent', limits)
+        throw toFailure(error, 'sent', limits.reason)
       }
     } catch (error) {
       limits.end()
       throw error
     }
-  }
-}
-
-/** Refused by rule, before any byte left. The message is a sentence that a caller may see. */
-export class BlockedDestination extends Error {
-  override readonly name = 'BlockedDestination'
-  readonly code = 'blocked_destination'
-}
-
-export type FetchFailureCode =
-  | 'dns_failed'
-  | 'connection_refused'
-  | 'connection_failed'
-  | 'tls_failed'
-  | 'timeout'
-  | 'aborted'
-  | 'too_large'
-
-/** The exchange broke. The message is for our logs. */
-export class FetchFailure extends Error {
-  override readonly name = 'FetchFailure'
-
-  /** `mayHaveBeenSent` is false only when surely no byte of the request reached the peer. */
-  constructor(
-    readonly code: FetchFailureCode,
-    readonly mayHaveBeenSent: boolean,
-    cause?: unknown,
-  ) {
-    super(describe(code, cause), cause === undefined ? undefined : { cause })
   }
 }
 
@@ -129,9 +98,6 @@ const MAX_HEADER_BYTES = 32 * 1024
 
 /** Two of each family find a working one wherever there is one; a name with hundreds must not be walked. */
 const MAX_ADDRESSES_TRIED = 4
-
-/** Some vendors turn away requests that name no client. */
-const USER_AGENT = 'ai-backend-hub'
 
 type Agents = { http: HttpAgent; https: HttpsAgent }
 
@@ -252,7 +218,7 @@ function send(
     const failed = (error: unknown) => {
       clearTimeout(connectTimer)
       forget()
-      reject(toFailure(error, phase, limits))
+      reject(toFailure(error, phase, limits.reason))
     }
     const forget = limits.onCut(() => request.destroy(new Error('cut off')))
 
@@ -278,246 +244,4 @@ function send(
     })
     request.end(body)
   })
-}
-
-type Phase = 'connecting' | 'handshaking' | 'sent'
-
-function toFailure(error: unknown, phase: Phase, limits: Limits): FetchFailure {
-  const wasSent = phase === 'sent'
-  if (error instanceof FetchFailure) return error
-  if (limits.reason !== null) return new FetchFailure(limits.reason, wasSent, error)
-  if (!wasSent) {
-    const code = codeOf(error)
-    if (code === 'ECONNREFUSED') return new FetchFailure('connection_refused', false, error)
-    if (phase === 'handshaking') return new FetchFailure('tls_failed', false, error)
-  }
-  return new FetchFailure('connection_failed', wasSent, error)
-}
-
-type Outgoing = { method: string; headers: Record<string, string>; body: Uint8Array | null }
-
-/** CONNECT would turn the peer into a proxy, TRACE would read our own headers back to us. */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-
-/** These say where the request goes and how it is framed, which is decided here alone. */
-const OUR_HEADERS = [
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]
-
-async function buildOutgoing(destination: Destination, init: SafeFetchInit): Promise<Outgoing> {
-  try {
-    const method = (init.method ?? 'GET').toUpperCase()
-    if (!METHODS.has(method)) throw new TypeError('the method is not allowed')
-    const headers = new Headers(init.headers)
-    for (const name of OUR_HEADERS) headers.delete(name)
-    const body = await encodeBody(init.body, headers)
-    if (body !== null || method === 'POST' || method === 'PUT' || method === 'PATCH') {
-      headers.set('content-length', String(body?.byteLength ?? 0))
-    }
-    headers.set('host', destination.hostHeader)
-    // What is not compressed need not be unpacked. A server that compresses all the same is understood.
-    setDefault(headers, 'accept-encoding', 'identity')
-    setDefault(headers, 'accept', '*/*')
-    setDefault(headers, 'user-agent', USER_AGENT)
-    return { method, headers: Object.fromEntries(headers), body }
-  } catch (error) {
-    // A line break in a key, say. Nothing was sent, and another provider may serve.
-    throw new FetchFailure('connection_failed', false, error)
-  }
-}
-
-async function encodeBody(
-  body: string | Uint8Array | FormData | undefined,
-  headers: Headers,
-): Promise<Uint8Array | null> {
-  if (body === undefined) return null
-  if (typeof body === 'string') {
-    setDefault(headers, 'content-type', 'text/plain;charset=UTF-8')
-    return new TextEncoder().encode(body)
-  }
-  if (body instanceof Uint8Array) return body
-  const form = new Response(body)
-  // Only this one names the boundary between the parts.
-  headers.set('content-type', form.headers.get('content-type') ?? 'multipart/form-data')
-  return form.bytes()
-}
-
-function setDefault(headers: Headers, name: string, value: string): void {
-  if (!headers.has(name)) headers.set(name, value)
-}
-
-/** These have no body, and a Response refuses to be made with one. */
-const BODILESS_STATUSES = new Set([204, 205, 304])
-
-function toResponse(
-  answer: IncomingMessage,
-  method: string,
-  maxBytes: number,
-  limits: Limits,
-): Response {
-  const status = answer.statusCode ?? 0
-  if (status < 200 || status > 599) throw new Error(`answered with status ${status}`)
-  const headers = readHeaders(answer)
-  if (method === 'HEAD' || BODILESS_STATUSES.has(status)) {
-    const forget = limits.onCut(() => answer.destroy())
-    answer.once('close', () => {
-      forget()
-      limits.end()
-    })
-    answer.resume()
-    return new Response(null, { status, headers })
-  }
-  const decoder = createDecoder(headers.get('content-encoding'))
-  if (decoder === null) {
-    return new Response(readBounded(answer, maxBytes, limits), { status, headers })
-  }
-  // Both describe the bytes on the wire, not those that the reader gets.
-  headers.delete('content-encoding')
-  headers.delete('content-length')
-  // An error of either side destroys both, and reaches the reader by the decoder.
-  pipeline(answer, decoder, () => {})
-  // Empty blocks unpack to nothing, so an endless row of them would never exceed the cap on what is unpacked.
-  let received = 0
-  answer.on('data', (piece: Uint8Array) => {
-    received += piece.byteLength
-    if (received > maxBytes) decoder.destroy(new FetchFailure('too_large', true))
-  })
-  return new Response(readBounded(decoder, maxBytes, limits), { status, headers })
-}
-
-function readHeaders(answer: IncomingMessage): Headers {
-  const headers = new Headers()
-  const raw = answer.rawHeaders
-  for (let i = 0; i + 1 < raw.length; i += 2) headers.append(raw[i] ?? '', raw[i + 1] ?? '')
-  return headers
-}
-
-/** Each yields small pieces and stops when nobody reads, so a bomb never unfolds beyond what is taken. */
-function createDecoder(encoding: string | null) {
-  switch (encoding?.trim().toLowerCase()) {
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip()
-    case 'deflate':
-      return createInflate()
-    case 'br':
-      return createBrotliDecompress()
-    case 'zstd':
-      return createZstdDecompress()
-    default:
-      // None, or one that we do not speak, or several on top of each other: handed on as it came, with its
-      // header still there to say so.
-      return null
-  }
-}
-
-/** Passes `source` on piece by piece until `maxBytes` of it are exceeded. */
-function readBounded(
-  source: Readable,
-  maxBytes: number,
-  limits: Limits,
-): ReadableStream<Uint8Array> {
-  const pieces = source[Symbol.asyncIterator]()
-  let count = 0
-  const stop = () => {
-    limits.end()
-    forget()
-    source.destroy()
-  }
-  const forget = limits.onCut(() => source.destroy(new Error('cut off')))
-  source.on('error', () => {})
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await pieces.next()
-        if (done) {
-          limits.end()
-          forget()
-          return controller.close()
-        }
-        const piece: Uint8Array = value
-        count += piece.byteLength
-        if (count > maxBytes) throw new FetchFailure('too_large', true)
-        controller.enqueue(piece)
-      } catch (error) {
-        const failure = toFailure(error, 'sent', limits)
-        stop()
-        controller.error(failure)
-      }
-    },
-    cancel: stop,
-  })
-}
-
-type Limits = {
-  /** Why the exchange was cut off; null while it may go on. */
-  readonly reason: 'timeout' | 'aborted' | null
-  /** Runs `act` when the exchange is cut off, at once if it already is; answers how to take it back. */
-  onCut(act: () => void): () => void
-  /** For work that cannot be stopped: its answer no longer matters once the exchange is cut off. */
-  orCut<T>(work: () => Promise<T>): Promise<T>
-  /** The exchange is over: nothing is cut off any more. */
-  end(): void
-}
-
-function startLimits(timeoutMs: number, signal: AbortSignal | undefined): Limits {
-  let reason: 'timeout' | 'aborted' | null = null
-  const acts = new Set<() => void>()
-  const cut = (why: 'timeout' | 'aborted') => {
-    end()
-    reason = why
-    for (const act of acts) act()
-  }
-  const abort = () => cut('aborted')
-  const timer = setTimeout(() => cut('timeout'), timeoutMs)
-  const end = () => {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', abort)
-  }
-  signal?.addEventListener('abort', abort, { once: true })
-  if (signal?.aborted) abort()
-
-  const onCut = (act: () => void) => {
-    if (reason === null) acts.add(act)
-    else act()
-    return () => {
-      acts.delete(act)
-    }
-  }
-  return {
-    get reason() {
-      return reason
-    },
-    onCut,
-    end,
-    async orCut(work) {
-      if (reason !== null) throw new FetchFailure(reason, false)
-      let forget = () => {}
-      const cutOff = new Promise<never>((_, reject) => {
-        forget = onCut(() => reject(new FetchFailure(reason ?? 'aborted', false)))
-      })
-      try {
-        return await Promise.race([cutOff, work()])
-      } finally {
-        forget()
-      }
-    },
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
-}
-
-function describe(code: FetchFailureCode, cause: unknown): string {
-  if (cause === undefined) return code
-  return `${code}: ${cause instanceof Error ? cause.message : String(cause)}`
 }

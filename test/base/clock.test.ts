@@ -18,7 +18,8 @@ describe('the clock of the hub', () => {
   test('is the wall clock as long as that goes forward', () => {
     setWall(WALL)
     const clock = systemClock()
-    expect(clock.now()).toBe(WALL)
+    // The wall stands still here while real time goes on, and the hub's time with it.
+    expect(clock.now()).toBeWithin(WALL, WALL + MINUTE)
     setWall(WALL + HOUR)
     expect([clock.now(), clock.wall()]).toEqual([WALL + HOUR, WALL + HOUR])
   })

@@ -1,3 +1,5 @@
+import { type RunningHub, startHub } from '@test/support/process'
+
 /** Milliseconds that each of many calls took, one after the other. */
 export type Latencies = { calls: number; p50: number; p99: number; worst: number }
 
@@ -23,14 +25,24 @@ export async function latenciesOf(
 
 const round = (ms: number) => Math.round(ms * 100) / 100
 
+/**
+ * A process that does nothing but answer. Asked in the same moments as the hub, it shows what the machine
+ * and the one who asks add to every answer.
+ */
+export async function startBareServer(): Promise<RunningHub> {
+  const program = `const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response('{}') })
+    process.stderr.write('Health ' + server.url.origin + '/api/health')`
+  return await startHub({ command: [process.execPath, '-e', program] })
+}
+
 /** A turn of the loop that blocks is felt as tens of milliseconds by whoever reads. */
 const FELT_MS = 10
-/** How much worse than without it still counts as undisturbed, where the machine itself is slower than that. */
+/** How much slower than a process that does nothing still counts as undisturbed, on a busy machine. */
 const TOLERATED = 3
 
 /**
- * Is `measured` as good as nothing going on? Below 10 ms is good whatever else; on a machine that is busy
- * with other things even the control is above that, and then only the difference says anything.
+ * Was the hub as free as if nothing was going on? Below 10 ms it was, whatever else; on a machine that is
+ * busy with other things even the bare server is above that, and then only the difference says anything.
  */
 export function isUndisturbed(measured: Latencies, control: Latencies): boolean {
   return measured.p99 < Math.max(FELT_MS, control.p99 * TOLERATED)

@@ -15,8 +15,8 @@ test(
         revocations: REVOCATIONS,
         grants: GRANTS,
       })
-      console.log(`  health beside processes that touch no database: ${worded(control)}`)
       console.log(`  health beside ${commands} commands: ${worded(beside)}`)
+      console.log(`  a process that does nothing: ${worded(control)}`)
       expect(problems).toEqual([])
       expect(revoked).toBe(REVOCATIONS)
       return isUndisturbed(beside, control)
