@@ -1,3 +1,4 @@
+import { currentCheck, expectDocumented } from '@test/support/openapi-check'
 import { jsonOf, until } from '@test/support/process'
 
 /** The API of a running hub, called as an app's server would. */
@@ -44,11 +45,12 @@ export function apiOf(url: string, key: string, user = 'somebody'): Api {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(init.signal ? { signal: init.signal } : {}),
       })
-      return {
-        status: response.status,
-        headers: response.headers,
-        body: (await response.json()) as never,
+      const { status, headers } = response
+      const bytes = await response.bytes()
+      if (path.startsWith('/api/')) {
+        expectDocumented(currentCheck(), { method, path, status, headers, body: bytes })
       }
+      return { status, headers, body: JSON.parse(new TextDecoder().decode(bytes)) as never }
     },
     generate: (body, init) =>
       api.call('POST', '/api/v1/generate', { model: MODEL, input: { prompt: 'x' }, ...body }, init),
