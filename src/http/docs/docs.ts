@@ -34,6 +34,7 @@ export const docsRoutes = (document: Document) => {
       cdn: SCRIPT,
       withDefaultFonts: false,
       hideClientButton: true,
+      showDeveloperTools: 'never',
       telemetry: false,
       agent: { disabled: true },
       mcp: { disabled: true },
