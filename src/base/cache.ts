@@ -4,6 +4,8 @@
  */
 export type Cache = {
   get<T>(name: string, make: () => T): T
+  /** For what its name says in full (a version in it): stays when the rest is emptied. */
+  keep<T>(name: string, make: () => T): T
   clear(): void
 }
 
@@ -12,16 +14,20 @@ const MAX_ENTRIES = 10_000
 
 export function createCache(): Cache {
   const entries = new Map<string, unknown>()
+  const kept = new Map<string, unknown>()
   return {
-    get<T>(name: string, make: () => T): T {
-      if (entries.has(name)) return entries.get(name) as T
-      const made = make()
-      // What is not there is not kept: names come from callers, and garbage would push out what is used.
-      if (made === null) return made
-      if (entries.size >= MAX_ENTRIES) entries.clear()
-      entries.set(name, made)
-      return made
-    },
+    get: (name, make) => lookUp(entries, name, make),
+    keep: (name, make) => lookUp(kept, name, make),
     clear: () => entries.clear(),
   }
+}
+
+function lookUp<T>(entries: Map<string, unknown>, name: string, make: () => T): T {
+  if (entries.has(name)) return entries.get(name) as T
+  const made = make()
+  // What is not there is not kept: names come from callers, and garbage would push out what is used.
+  if (made === null) return made
+  if (entries.size >= MAX_ENTRIES) entries.clear()
+  entries.set(name, made)
+  return made
 }

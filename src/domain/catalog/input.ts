@@ -36,9 +36,7 @@ const COMMON = [
 
 /** Throws 400 naming every wrong field below `input`. */
 export function checkInput(deps: Deps, model: Model, mode: Mode, input: unknown): CheckedInput {
-  const schema = deps.cache.get(`input:${model.id}:${model.updatedAt}`, () =>
-    inputSchema(deps, model),
-  )
+  const schema = schemaOf(deps, model)
   const parsed = schema.safeParse(input)
   if (!parsed.success) {
     throw new AppError('invalid_input', {
@@ -82,11 +80,16 @@ type CommonInput = {
 
 /** The JSON Schema of `input` for one model, for callers. */
 export function describeInput(deps: Deps, model: Model): Record<string, unknown> {
-  return deps.cache.get(`input-schema:${model.id}:${model.updatedAt}`, () => {
-    const schema = z.toJSONSchema(inputSchema(deps, model), { io: 'input', unrepresentable: 'any' })
+  return deps.cache.keep(`input-schema:${model.id}:${model.updatedAt}`, () => {
+    const schema = z.toJSONSchema(schemaOf(deps, model), { io: 'input', unrepresentable: 'any' })
     const { $schema: _, '~standard': __, ...rest } = schema as Record<string, unknown>
     return rest
   })
+}
+
+/** Made once for a version of a model: a shell's commit empties the cache, and 67 of these take a while. */
+function schemaOf(deps: Deps, model: Model): z.ZodType {
+  return deps.cache.keep(`input:${model.id}:${model.updatedAt}`, () => inputSchema(deps, model))
 }
 
 function inputSchema(deps: Deps, model: Model): z.ZodType {
