@@ -1,7 +1,7 @@
+import { abortable } from '../abortable'
 import { ProviderError } from '../errors'
 import { errorOfStatus } from '../http'
 import type { Provider } from '../spec'
-import { abortable } from './abortable'
 import { Envelope } from './answers'
 import { ask } from './ask'
 import { readCallback } from './callback'

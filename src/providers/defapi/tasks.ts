@@ -3,6 +3,7 @@ import { MINUTE, SECOND } from '@/base/clock'
 import { costMicroUsd } from '../cost'
 import { ProviderError } from '../errors'
 import { errorOfPollStatus, type VendorAnswer } from '../http'
+import { several, worst } from '../several'
 import type {
   Done,
   Operation,
@@ -19,7 +20,6 @@ import { submissionOf } from './body'
 import { defapiError, taskError, wordsOf } from './errors'
 import { mediaOf } from './media'
 import { microUsdOf } from './money'
-import { several, worst } from './several'
 
 /** Whether pictures are fetched before the answer is not known: then it takes its time. */
 const SUBMIT_TIMEOUT_MS = MINUTE

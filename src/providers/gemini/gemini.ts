@@ -1,7 +1,7 @@
+import { abortable } from '../abortable'
 import { ProviderError } from '../errors'
 import { errorOfStatus } from '../http'
 import type { Provider } from '../spec'
-import { abortable } from './abortable'
 import { ask, GEMINI_BASE_URL } from './api'
 import { geminiError } from './errors'
 import { generate } from './generate'

@@ -1,12 +1,12 @@
 import { MINUTE } from '@/base/clock'
 import { costMicroUsd } from '../cost'
+import { several } from '../several'
 import type { Done, ProviderContext, ProviderInput, ProviderUsage } from '../spec'
 import { type Made, readContent } from './answer'
 import { ask, keyHeaders, modelPath } from './api'
 import { contentBody } from './body'
 import { readParams } from './params'
 import { fetchPictures } from './pictures'
-import { several } from './several'
 
 /** A picture of 4K with thinking takes minutes. */
 const GENERATE_TIMEOUT_MS = 5 * MINUTE

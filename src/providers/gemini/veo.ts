@@ -1,6 +1,7 @@
 import { MINUTE, SECOND } from '@/base/clock'
 import { costMicroUsd } from '../cost'
 import { ProviderError, toProviderError } from '../errors'
+import { several, worst } from '../several'
 import type {
   Done,
   Operation,
@@ -24,7 +25,6 @@ import {
 } from './operation'
 import { readParams } from './params'
 import { fetchPictures } from './pictures'
-import { several, worst } from './several'
 
 /** The request may carry pictures of many megabytes. */
 const START_TIMEOUT_MS = MINUTE

@@ -1,5 +1,5 @@
-import { ProviderError } from '../errors'
-import type { ProviderContext } from '../spec'
+import { ProviderError } from './errors'
+import type { ProviderContext } from './spec'
 
 /**
  * The context with a fetch that ends with the signal. Whatever was under way when we stopped waiting may

@@ -1,4 +1,4 @@
-import { type ProviderError, type ProviderErrorKind, toProviderError } from '../errors'
+import { type ProviderError, type ProviderErrorKind, toProviderError } from './errors'
 
 /**
  * Calls that make one thing each, side by side. What was made is kept, and only a total failure throws:
