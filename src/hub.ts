@@ -16,6 +16,7 @@ import { loadSecretKey, proveSecretKey } from './domain/settings'
 import { createRegistry } from './providers/registry'
 import { createSandbox } from './providers/sandbox/sandbox'
 import type { Provider } from './providers/spec'
+import { vendors } from './providers/vendors'
 import { createLanes } from './queue/lanes'
 import { diskStorage } from './storage/disk/disk'
 import { createThreads } from './threads/pool'
@@ -37,7 +38,7 @@ export type OpenHubOptions = {
   onFatal: (error: unknown) => void
   ownUrl?: () => string
   clock?: Clock
-  /** Beside the built-in sandbox. */
+  /** Beside the built-in ones, or instead of those of the same name. */
   providers?: Provider[]
   sandbox?: { startIsRepeatable?: boolean; onStart?: (reference: string) => void }
   lockWaitMs?: number
@@ -87,14 +88,19 @@ export async function openHub(options: OpenHubOptions): Promise<Hub> {
       secrets,
       cache,
       fetch: createSafeFetch({ allowPrivate: config.allowPrivateDestinations }),
-      providers: createRegistry([
-        createSandbox({
-          draw: (request, signal) => threads.run('draw', request, signal),
-          delay: (ms, signal) => sleep(ms, undefined, { signal }),
-          ...options.sandbox,
-        }),
-        ...(options.providers ?? []),
-      ]),
+      providers: createRegistry(
+        orReplaced(
+          [
+            createSandbox({
+              draw: (request, signal) => threads.run('draw', request, signal),
+              delay: (ms, signal) => sleep(ms, undefined, { signal }),
+              ...options.sandbox,
+            }),
+            ...vendors(),
+          ],
+          options.providers ?? [],
+        ),
+      ),
       storage: diskStorage(join(config.dataDir, 'files'), { isAlone: lock !== null }),
       lanes: createLanes(),
       ownUrl: options.ownUrl ?? (() => config.publicUrl ?? `http://localhost:${config.port}`),
@@ -114,6 +120,11 @@ export async function openHub(options: OpenHubOptions): Promise<Hub> {
     lock?.release()
     throw error
   }
+}
+
+function orReplaced(builtIn: Provider[], given: Provider[]): Provider[] {
+  const names = new Set(given.map(({ name }) => name))
+  return [...builtIn.filter(({ name }) => !names.has(name)), ...given]
 }
 
 /** A command that needs a database met an empty folder. */

@@ -19,6 +19,8 @@ export type Config = {
   /** Calls a minute from one address without a valid key. */
   addressRateLimit: number
   allowPrivateDestinations: string[]
+  /** Keys of vendors by the name of their variable; only those that are set. */
+  providerKeys: { readonly [variable: string]: string }
   /** Variables that a later version reads and this one does not, as found: said at the start. */
   notYetUsed: string[]
 }
@@ -68,7 +70,31 @@ export const VARIABLES = {
   LOG_LEVEL: 'debug, info, warn or error',
   API_RATE_LIMIT_PER_MINUTE: 'a whole number of at least 1',
   ALLOW_PRIVATE_DESTINATIONS: 'host names, host:port or CIDR ranges, separated by commas',
+  REPLICATE_API_TOKEN: 'an API token of Replicate, without spaces',
+  FAL_KEY: 'an API key of fal, without spaces',
+  OPENAI_API_KEY: 'an API key of OpenAI, without spaces',
+  GOOGLE_AI_API_KEY: 'an API key of Google AI Studio, without spaces',
+  OPENROUTER_API_KEY: 'an API key of OpenRouter, without spaces',
+  DEFAPI_API_KEY: 'an API key of DefAPI, without spaces',
+  RUNWAYML_API_SECRET: 'an API secret of Runway, without spaces',
+  LUMAAI_API_KEY: 'an API key of Luma, without spaces',
 } as const
+
+/** The variables that hold a vendor's key; which is whose stands with the vendor, in the catalogue. */
+const PROVIDER_KEYS = [
+  'REPLICATE_API_TOKEN',
+  'FAL_KEY',
+  'OPENAI_API_KEY',
+  'GOOGLE_AI_API_KEY',
+  'OPENROUTER_API_KEY',
+  'DEFAPI_API_KEY',
+  'RUNWAYML_API_SECRET',
+  'LUMAAI_API_KEY',
+] as const
+
+/** It travels in a header: a line break or a letter beyond ASCII can only be a mistake of copying. */
+export const ProviderKey = z.string().regex(/^[\x21-\x7e]{1,1000}$/)
+const providerKey = ProviderKey.optional()
 
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
@@ -88,20 +114,20 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   API_RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(60),
   ALLOW_PRIVATE_DESTINATIONS: list.refine(areDestinations),
+  REPLICATE_API_TOKEN: providerKey,
+  FAL_KEY: providerKey,
+  OPENAI_API_KEY: providerKey,
+  GOOGLE_AI_API_KEY: providerKey,
+  OPENROUTER_API_KEY: providerKey,
+  DEFAPI_API_KEY: providerKey,
+  RUNWAYML_API_SECRET: providerKey,
+  LUMAAI_API_KEY: providerKey,
 } satisfies Record<keyof typeof VARIABLES, z.ZodType>)
 
 /** Named by the documentation of coming versions. Setting one must not look as if it worked. */
 const NOT_YET = [
   'OPERATOR_WEBHOOK_URL',
   'WEBHOOK_SECRET',
-  'DEFAPI_API_KEY',
-  'REPLICATE_API_TOKEN',
-  'OPENAI_API_KEY',
-  'FAL_KEY',
-  'GOOGLE_AI_API_KEY',
-  'OPENROUTER_API_KEY',
-  'RUNWAYML_API_SECRET',
-  'LUMAAI_API_KEY',
   'R2_ACCOUNT_ID',
   'R2_ACCESS_KEY_ID',
   'R2_SECRET_ACCESS_KEY',
@@ -145,6 +171,9 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     logLevel: env.LOG_LEVEL,
     addressRateLimit: env.API_RATE_LIMIT_PER_MINUTE,
     allowPrivateDestinations: env.ALLOW_PRIVATE_DESTINATIONS,
+    providerKeys: Object.fromEntries(
+      PROVIDER_KEYS.flatMap(name => (env[name] === undefined ? [] : [[name, env[name]]])),
+    ),
     notYetUsed: NOT_YET.filter(name => given[name] !== undefined),
   }
 }

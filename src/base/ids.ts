@@ -22,6 +22,7 @@ export type DeliveryId = Id<'delivery'>
 export type EndpointId = Id<'endpoint'>
 export type ModelId = Id<'model'>
 export type ProviderId = Id<'provider'>
+export type RouteId = Id<'route'>
 export type TaskId = Id<'task'>
 
 /** Public prefixes, CONTRACT section 1. `att_` names an attempt in callback addresses. */

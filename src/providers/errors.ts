@@ -15,6 +15,10 @@ export type RejectReason = 'content' | 'input'
 export type ProviderErrorOptions = {
   retryAfterMs?: number
   reason?: RejectReason
+  /** This vendor will say the same to this job however often it is asked: no key, no credit, no such model. */
+  isPermanent?: boolean
+  /** What the vendor charges although it made nothing. */
+  costMicroUsd?: number
   cause?: unknown
 }
 
@@ -22,6 +26,8 @@ export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   readonly retryAfterMs: number | null
   readonly reason: RejectReason
+  readonly isPermanent: boolean
+  readonly costMicroUsd: number | null
 
   /** `message` is for our logs: it may hold the vendor's own text and is never shown to a caller. */
   constructor(
@@ -32,6 +38,8 @@ export class ProviderError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.retryAfterMs = options.retryAfterMs ?? null
     this.reason = options.reason ?? 'input'
+    this.isPermanent = options.isPermanent ?? kind === 'rejected'
+    this.costMicroUsd = options.costMicroUsd ?? null
   }
 }
 

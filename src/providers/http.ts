@@ -11,16 +11,69 @@ export type VendorCall = ProviderFetchInit & { url: string; json?: unknown }
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024
 const MESSAGE_KEPT = 500
 
+export type CallContext = Pick<ProviderContext, 'fetch'> & Partial<Pick<ProviderContext, 'signal'>>
+type AskContext = Pick<ProviderContext, 'fetch' | 'apiKey' | 'signal'>
+
+/** How a vendor is spoken to with our key. */
+export type Asker = {
+  /** Throws `unavailable` for good without a key that could be sent, else like `call`. */
+  ask(ctx: AskContext, request: VendorCall): Promise<VendorAnswer>
+  /**
+   * The same about something that has begun: nothing that happens on the way says that it ended, so what
+   * would be `unavailable` is `unknown_outcome`, which means "ask again".
+   */
+  askAbout(ctx: AskContext, request: VendorCall): Promise<VendorAnswer>
+}
+
+/** `credentials` are the headers that carry the key; only ever sent to the addresses that it is asked for. */
+export function createAsker(
+  vendor: string,
+  credentials: (apiKey: string) => Record<string, string>,
+): Asker {
+  const ask: Asker['ask'] = async (ctx, request) => {
+    // A key with a line break would turn up in the message of whoever refuses to send it.
+    if (ctx.apiKey === null || !SENDABLE.test(ctx.apiKey)) {
+      const message = `there is no usable key for ${vendor}`
+      throw new ProviderError('unavailable', message, { isPermanent: true })
+    }
+    const headers = { ...request.headers, ...credentials(ctx.apiKey) }
+    return withoutKey(await call(ctx, { ...request, headers }), ctx.apiKey)
+  }
+  return {
+    ask,
+    async askAbout(ctx, request) {
+      try {
+        return await ask(ctx, request)
+      } catch (error) {
+        if (!(error instanceof ProviderError) || error.kind !== 'unavailable') throw error
+        throw new ProviderError('unknown_outcome', error.message, { cause: error })
+      }
+    },
+  }
+}
+
+/** A vendor may quote the key that it refuses, and what it says goes to the log. */
+function withoutKey(answer: VendorAnswer, apiKey: string): VendorAnswer {
+  if (answer.status < 400 || !answer.text.includes(apiKey)) return answer
+  const text = answer.text.replaceAll(apiKey, '***')
+  return { ...answer, text, json: parse(text) }
+}
+
+const SENDABLE = /^[\x21-\x7e]+$/
+
 /**
- * One call. Throws ProviderError for what happened on the way: `unavailable` when surely nothing reached
+ * One call, which ends when the signal of the context says so. Throws ProviderError for what happened on the way: `unavailable` when surely nothing reached
  * the vendor, else `unknown_outcome`. Every status comes back as an answer: what it means is the adapter's.
  */
-export async function call(ctx: ProviderContext, request: VendorCall): Promise<VendorAnswer> {
+export async function call(ctx: CallContext, request: VendorCall): Promise<VendorAnswer> {
   const { url, json, headers, ...init } = request
+  const { signal } = ctx
   try {
+    signal?.throwIfAborted()
     const response = await ctx.fetch(url, {
       maxBytes: MAX_ANSWER_BYTES,
       ...init,
+      ...(signal ? { signal } : {}),
       headers: {
         ...(json === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
@@ -30,7 +83,11 @@ export async function call(ctx: ProviderContext, request: VendorCall): Promise<V
     const text = await response.text()
     return { status: response.status, headers: response.headers, json: parse(text), text }
   } catch (error) {
-    throw onTheWay(error)
+    // Whoever stops listening does not know what the vendor does next, also where nothing had left yet.
+    if (!signal?.aborted) throw onTheWay(error)
+    throw new ProviderError('unknown_outcome', 'we stopped waiting for the answer', {
+      cause: error,
+    })
   }
 }
 
@@ -41,19 +98,25 @@ export async function call(ctx: ProviderContext, request: VendorCall): Promise<V
  */
 export function errorOfStatus(answer: VendorAnswer, message = answer.text): ProviderError {
   const { status } = answer
-  const told = `${status}: ${message.slice(0, MESSAGE_KEPT)}`
+  // Of an answer that should have been a success nothing is kept: it may hold the prompt, or a key.
+  const kept = status >= 400 ? message.slice(0, MESSAGE_KEPT) : 'an answer that cannot be read'
+  const told = `${status}: ${kept}`
   const retryAfterMs = retryAfterOf(answer.headers)
-  const options = retryAfterMs === null ? {} : { retryAfterMs }
+  const isPermanent = PERMANENT.includes(status)
+  const options = { isPermanent, ...(retryAfterMs === null ? {} : { retryAfterMs }) }
   if (status === 429) return new ProviderError('rate_limited', told, options)
   if ([408, 502, 504, 524].includes(status))
     return new ProviderError('unknown_outcome', told, options)
-  if (status >= 500 || [401, 402, 403, 404, 405, 409, 410].includes(status)) {
+  if (status >= 500 || isPermanent || status === 409) {
     return new ProviderError('unavailable', told, options)
   }
   if (status >= 400) return new ProviderError('rejected', told, { reason: 'input' })
   // A success that is not what the vendor documents: it may well have begun.
   return new ProviderError('unknown_outcome', told, options)
 }
+
+/** Our key, our credit, or a name that the vendor does not know: asking again changes none of them. */
+const PERMANENT = [401, 402, 403, 404, 405, 410]
 
 /**
  * The same while asking about an operation that is known to have begun: no status of a poll says that it

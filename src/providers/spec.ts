@@ -32,6 +32,8 @@ export type ProviderInput = {
 export type RouteConfig = {
   /** Another vendor model where pictures are given: edit endpoints are often models of their own. */
   with_images_model?: string
+  /** Names that differ there: laid over `fields` where pictures are given. */
+  with_images_fields?: { [ours: string]: string | null }
   /**
    * Our field -> the vendor's. A name ending in `[]` takes a list; `null` drops the field. Fields of ours:
    * prompt, images, aspect_ratio, num_outputs, output_format, and those of the model's own input schema.
@@ -46,12 +48,16 @@ export type RouteConfig = {
   outputs_per_call?: number
   /** For cost, where the vendor does not tell: micro-USD. */
   cost?: { per_output?: number; per_second?: number; per_call?: number }
+  /** How long this vendor may take for it, where the usual time of the kind does not fit. */
+  deadline_seconds?: number
 }
 
 export type ProviderContext = {
   /** Guarded: https only, no private addresses, bounded in bytes and time. */
   fetch: (url: string, init?: ProviderFetchInit) => Promise<Response>
   apiKey: string | null
+  /** What the vendor signs its callbacks with, where an operator has to copy it from there. */
+  webhookSecret: string | null
   signal: AbortSignal
   /** Our public id of the attempt: unique, sent to the vendor where it takes a reference. */
   reference: string
@@ -60,6 +66,8 @@ export type ProviderContext = {
   /** Where the vendor may call back for this attempt; null when we are not reachable from outside. */
   callbackUrl: string | null
   nowMs: number
+  /** When the hub gives this attempt up. */
+  deadlineMs: number
 }
 
 export type ProviderFetchInit = {
@@ -68,6 +76,7 @@ export type ProviderFetchInit = {
   body?: string | Uint8Array | FormData
   timeoutMs?: number
   maxBytes?: number
+  signal?: AbortSignal
 }
 
 /** The vendor's handle of a running job, opaque to everyone but the adapter that made it. Stored as JSON. */
@@ -98,10 +107,19 @@ export type Pending = {
 export type StartResult = Done | Pending
 
 /** What a callback says: which operation, and that polling now is worth it. Its body is never the result. */
-export type CallbackHint = { eventId: string; isFinal: boolean }
+export type CallbackHint = {
+  eventId: string
+  isFinal: boolean
+  /** Which operation it speaks of: what a start whose answer was lost had begun. */
+  operation?: Operation
+}
+
+export type CallbackContext = Pick<ProviderContext, 'nowMs' | 'apiKey' | 'webhookSecret' | 'fetch'>
 
 export type Provider = {
   name: string
+  /** Needs no key of ours. */
+  isKeyless?: true
   /** Checks `input.provider_params[name]` at submit. Absent: any JSON object. */
   params?: ZodType
   /** The vendor deduplicates or starts are free: a start whose answer was lost may simply be repeated. */
@@ -115,13 +133,9 @@ export type Provider = {
   /** Best effort: resolves when the vendor took note. */
   cancel?(operation: Operation, ctx: ProviderContext): Promise<void>
   /** Verifies and reads a callback; throws ProviderError('rejected') when it is forged or old. */
-  parseCallback?(
-    rawBody: Uint8Array,
-    headers: Headers,
-    ctx: Pick<ProviderContext, 'nowMs' | 'apiKey' | 'fetch'>,
-  ): Promise<CallbackHint>
+  parseCallback?(rawBody: Uint8Array, headers: Headers, ctx: CallbackContext): Promise<CallbackHint>
   /** Finds what a lost start may have begun, by our reference; null when the vendor knows nothing of it. */
-  find?(reference: string, ctx: ProviderContext): Promise<StartResult | null>
+  find?(reference: string, ctx: ProviderContext, input: ProviderInput): Promise<StartResult | null>
   stream?(input: ProviderInput, ctx: ProviderContext): AsyncIterable<Output | Done>
   /** The vendor's cheapest call that proves the key. */
   check?(ctx: ProviderContext): Promise<void>

@@ -111,6 +111,7 @@ export function fakeProvider(options: FakeProviderOptions = {}): FakeProvider {
 
   const provider: FakeProvider = {
     name: options.name ?? 'fake',
+    isKeyless: true,
     starts: [],
     polls: [],
     cancels: [],

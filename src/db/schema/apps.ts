@@ -19,6 +19,7 @@ export const apps = sqliteTable('apps', {
   isEnabled: integer('is_enabled', { mode: 'boolean' }).notNull(),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
+  strategy: text('strategy'),
 })
 export type AppRow = typeof apps.$inferSelect
 

@@ -1,9 +1,12 @@
-import { integer, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
-import type { ModelId, ProviderId } from '@/base/ids'
+import { integer, real, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
+import type { AttemptId, ModelId, ProviderId, RouteId } from '@/base/ids'
 
 // `seed_hash` is what a seed last wrote into a row: a seed changes only what no operator changed.
 
-/** The vendors. */
+export const PROVIDER_HEALTHS = ['unknown', 'healthy', 'degraded', 'down'] as const
+export type ProviderHealth = (typeof PROVIDER_HEALTHS)[number]
+
+/** The vendors, our keys there (sealed, or in the environment) and how the last checks went. */
 export const providers = sqliteTable('providers', {
   id: integer('id').$type<ProviderId>().primaryKey(),
   name: text('name').notNull().unique(),
@@ -12,6 +15,13 @@ export const providers = sqliteTable('providers', {
   seedHash: text('seed_hash'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
+  apiKeyEnvVar: text('api_key_env_var'),
+  apiKeySealed: text('api_key_sealed'),
+  webhookSecretSealed: text('webhook_secret_sealed'),
+  health: text('health', { enum: PROVIDER_HEALTHS }).notNull().default('unknown'),
+  healthMessage: text('health_message'),
+  checkedAt: integer('checked_at'),
+  checkFailures: integer('check_failures').notNull().default(0),
 })
 export type ProviderRow = typeof providers.$inferSelect
 
@@ -32,6 +42,7 @@ export const models = sqliteTable('models', {
   seedHash: text('seed_hash'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
+  strategy: text('strategy'),
 })
 export type ModelRow = typeof models.$inferSelect
 
@@ -39,7 +50,7 @@ export type ModelRow = typeof models.$inferSelect
 export const modelRoutes = sqliteTable(
   'model_routes',
   {
-    id: integer('id').primaryKey(),
+    id: integer('id').$type<RouteId>().primaryKey(),
     modelId: integer('model_id')
       .$type<ModelId>()
       .notNull()
@@ -55,7 +66,29 @@ export const modelRoutes = sqliteTable(
     seedHash: text('seed_hash'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
+    maxConcurrent: integer('max_concurrent'),
+    quality: integer('quality'),
   },
   table => [unique().on(table.modelId, table.providerId)],
 )
 export type ModelRouteRow = typeof modelRoutes.$inferSelect
+
+/** What was learnt of a route, as averages that forget, and whether it rests. */
+export const routeMetrics = sqliteTable('route_metrics', {
+  routeId: integer('route_id')
+    .$type<RouteId>()
+    .primaryKey()
+    .references(() => modelRoutes.id),
+  samples: integer('samples').notNull(),
+  success: real('success').notNull(),
+  latencyMs: real('latency_ms'),
+  costMicroUsd: real('cost_micro_usd'),
+  failures: integer('failures').notNull(),
+  rests: integer('rests').notNull(),
+  restingUntil: integer('resting_until'),
+  restReason: text('rest_reason'),
+  probeUntil: integer('probe_until'),
+  probeAttemptId: integer('probe_attempt_id').$type<AttemptId>(),
+  updatedAt: integer('updated_at').notNull(),
+})
+export type RouteMetricsRow = typeof routeMetrics.$inferSelect

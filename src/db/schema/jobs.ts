@@ -9,7 +9,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import type { AttemptId, FileId, JobId, ModelId, RealmId, UserId } from '@/base/ids'
+import type { AttemptId, FileId, JobId, ModelId, RealmId, RouteId, UserId } from '@/base/ids'
 import { users } from './users'
 
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -101,7 +101,7 @@ export const jobOutputs = sqliteTable(
 )
 export type JobOutputRow = typeof jobOutputs.$inferSelect
 
-/** One row for each try of a job at a provider. `operation` and `outputs` are JSON. */
+/** One row for each try of a job at a provider. `operation`, `outputs` and `decision` are JSON. */
 export const attempts = sqliteTable(
   'attempts',
   {
@@ -121,7 +121,16 @@ export const attempts = sqliteTable(
     startedAt: integer('started_at').notNull(),
     deadlineAt: integer('deadline_at').notNull(),
     finishedAt: integer('finished_at'),
+    routeId: integer('route_id').$type<RouteId>(),
+    decision: text('decision'),
+    isPermanent: integer('is_permanent', { mode: 'boolean' }).notNull().default(false),
+    retryAt: integer('retry_at'),
   },
-  table => [unique().on(table.jobId, table.number)],
+  table => [
+    unique().on(table.jobId, table.number),
+    index('attempts_open_by_route')
+      .on(table.routeId)
+      .where(sql`${table.routeId} IS NOT NULL AND ${table.state} IN ('starting', 'waiting')`),
+  ],
 )
 export type AttemptRow = typeof attempts.$inferSelect

@@ -3,6 +3,7 @@ import { invariant } from '@/base/invariant'
 import type { Deps } from '@/deps'
 import type { CheckedInput } from '@/domain/catalog'
 import type { ActiveJob } from '@/domain/jobs'
+import { keyOf, webhookSecretOf } from '@/domain/providers'
 import { routeConfig } from '@/domain/routing'
 import type { Provider, ProviderContext, ProviderInput } from '@/providers/spec'
 import type { Attempt } from './attempts'
@@ -27,7 +28,8 @@ export function contextOf(
   return {
     // A cancelled task ends the call that it waits for.
     fetch: (url, init) => deps.fetch(url, { signal, ...init }),
-    apiKey: null,
+    apiKey: keyOf(deps, attempt.provider),
+    webhookSecret: webhookSecretOf(deps, attempt.provider),
     signal,
     reference,
     attemptNumber: attempt.number,
@@ -35,6 +37,7 @@ export function contextOf(
       ? `${publicUrl}/callbacks/${attempt.provider}/${reference}/${callbackToken(deps, attempt.id)}`
       : null,
     nowMs: deps.clock.now(),
+    deadlineMs: attempt.deadlineAt,
   }
 }
 

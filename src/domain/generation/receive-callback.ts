@@ -4,6 +4,7 @@ import { command } from '@/db/statements'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
 import { isActive } from '@/domain/jobs'
+import { keyOf, webhookSecretOf } from '@/domain/providers'
 import { toProviderError } from '@/providers/errors'
 import { wake } from '@/queue/enqueue'
 import { findAttempt } from './attempts'
@@ -50,7 +51,8 @@ export async function receiveCallback(deps: Deps, callback: Callback): Promise<v
   const rawBody = await callback.readBody()
   const hint = await parse(rawBody, callback.headers, {
     nowMs: deps.clock.wall(),
-    apiKey: null,
+    apiKey: keyOf(deps, callback.provider),
+    webhookSecret: webhookSecretOf(deps, callback.provider),
     fetch: deps.fetch,
   }).catch(thrown => {
     throw new AppError('not_found', { internal: toProviderError(thrown).message })

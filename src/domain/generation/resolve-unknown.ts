@@ -5,7 +5,7 @@ import type { StartResult } from '@/providers/spec'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { endAttempt, markWaiting } from './attempts'
-import { contextOf, providerOf } from './context'
+import { contextOf, inputOf, providerOf } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
 import { fail } from './refused'
@@ -48,7 +48,7 @@ async function lookUp(deps: Deps, plan: Plan, signal: AbortSignal): Promise<Star
   if (!provider.find) return null
   const context = contextOf(deps, plan.attempt, plan.job, signal)
   try {
-    return await provider.find(context.reference, context)
+    return await provider.find(context.reference, context, inputOf(deps, plan.attempt, plan.job))
   } catch (error) {
     deps.log.info('an unknown attempt could not be looked up', { attempt: plan.attempt.id, error })
     return null

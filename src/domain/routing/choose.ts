@@ -2,6 +2,7 @@ import type { ModelId } from '@/base/ids'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Deps, Mode } from '@/deps'
+import { isUsable } from '@/domain/providers'
 import type { ProviderErrorKind } from '@/providers/errors'
 
 /** What was tried for this job before, oldest first. */
@@ -30,14 +31,14 @@ const routes = query<{ modelId: number }, Route>(
  * job its final no, least tried first. Null when nobody can.
  */
 export function choose(
-  deps: Pick<Deps, 'providers' | 'db'>,
+  deps: Pick<Deps, 'providers' | 'db' | 'cache' | 'config' | 'secrets'>,
   request: { mode: Mode; modelId: ModelId; modelName: string; tried: Tried[] },
   tx?: Tx,
 ): Choice | null {
   if (request.mode === 'test') return chooseSandbox(deps, request)
   const present = routes
     .all(tx ?? deps.db, { modelId: request.modelId })
-    .filter(route => route.provider !== SANDBOX && deps.providers.get(route.provider) !== null)
+    .filter(route => route.provider !== SANDBOX && isUsable(deps, route.provider))
   const refused = new Set(
     request.tried.filter(tried => tried.errorKind === 'rejected').map(tried => tried.provider),
   )
@@ -57,7 +58,7 @@ export function choose(
 
 /** Whether a job submitted now would find anybody. */
 export function canServe(
-  deps: Pick<Deps, 'providers' | 'db'>,
+  deps: Pick<Deps, 'providers' | 'db' | 'cache' | 'config' | 'secrets'>,
   request: { mode: Mode; modelId: ModelId; modelName: string },
 ): boolean {
   return choose(deps, { ...request, tried: [] }) !== null

@@ -12,6 +12,7 @@ const select = query<{ modelId: number; provider: string }, { config: string }>(
 /** Shapes only: what the words mean is the adapter's and the vendor's. */
 const Config: z.ZodType<RouteConfig> = z.strictObject({
   with_images_model: z.string().exactOptional(),
+  with_images_fields: z.record(z.string(), z.string().nullable()).exactOptional(),
   fields: z.record(z.string(), z.string().nullable()).exactOptional(),
   aspect_ratios: z.record(z.string(), z.json()).exactOptional(),
   output_formats: z.record(z.string(), z.string()).exactOptional(),
@@ -24,6 +25,7 @@ const Config: z.ZodType<RouteConfig> = z.strictObject({
       per_call: z.int().min(0).exactOptional(),
     })
     .exactOptional(),
+  deadline_seconds: z.int().min(1).exactOptional(),
 })
 
 /** How a model is asked for at a provider; nothing special where no route says so, as for the sandbox. */

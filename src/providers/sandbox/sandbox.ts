@@ -46,6 +46,7 @@ export function createSandbox({
 }: SandboxOptions): Provider {
   return {
     name: 'sandbox',
+    isKeyless: true,
     params: SandboxParams,
     ...(startIsRepeatable ? { startIsRepeatable: true as const } : {}),
 

@@ -1,13 +1,13 @@
 import type { SeedProvider } from './types'
 
 export const PROVIDERS: readonly SeedProvider[] = [
-  { name: 'sandbox', displayName: 'Sandbox' },
-  { name: 'replicate', displayName: 'Replicate' },
-  { name: 'fal', displayName: 'fal' },
-  { name: 'openai', displayName: 'OpenAI' },
-  { name: 'gemini', displayName: 'Google Gemini' },
-  { name: 'openrouter', displayName: 'OpenRouter' },
-  { name: 'defapi', displayName: 'DefAPI' },
-  { name: 'runway', displayName: 'Runway' },
-  { name: 'luma', displayName: 'Luma' },
+  { name: 'sandbox', displayName: 'Sandbox', apiKeyEnvVar: null },
+  { name: 'replicate', displayName: 'Replicate', apiKeyEnvVar: 'REPLICATE_API_TOKEN' },
+  { name: 'fal', displayName: 'fal', apiKeyEnvVar: 'FAL_KEY' },
+  { name: 'openai', displayName: 'OpenAI', apiKeyEnvVar: 'OPENAI_API_KEY' },
+  { name: 'gemini', displayName: 'Google Gemini', apiKeyEnvVar: 'GOOGLE_AI_API_KEY' },
+  { name: 'openrouter', displayName: 'OpenRouter', apiKeyEnvVar: 'OPENROUTER_API_KEY' },
+  { name: 'defapi', displayName: 'DefAPI', apiKeyEnvVar: 'DEFAPI_API_KEY' },
+  { name: 'runway', displayName: 'Runway', apiKeyEnvVar: 'RUNWAYML_API_SECRET' },
+  { name: 'luma', displayName: 'Luma', apiKeyEnvVar: 'LUMAAI_API_KEY' },
 ]

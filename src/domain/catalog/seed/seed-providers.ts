@@ -3,20 +3,22 @@ import type { Tx } from '@/db/write'
 import { hashOf, mayFollow, type Seeded, SMALL } from './follow'
 import type { SeedProvider } from './types'
 
-type ProviderColumns = { display_name: string }
+type ProviderColumns = { display_name: string; api_key_env_var: string | null }
 
 const everyRow = query<Record<string, never>, Seeded<ProviderColumns> & { name: string }>(
-  'SELECT id, name, seed_hash, display_name FROM providers',
+  'SELECT id, name, seed_hash, display_name, api_key_env_var FROM providers',
   SMALL,
 )
 const insert = command<
   ProviderColumns & { id: number; name: string; seedHash: string; now: number }
 >(
-  `INSERT INTO providers (id, name, display_name, is_enabled, seed_hash, created_at, updated_at)
-   VALUES ($id, $name, $display_name, 1, $seedHash, $now, $now)`,
+  `INSERT INTO providers (id, name, display_name, api_key_env_var, is_enabled, seed_hash, created_at,
+     updated_at)
+   VALUES ($id, $name, $display_name, $api_key_env_var, 1, $seedHash, $now, $now)`,
 )
 const update = command<ProviderColumns & { id: number; seedHash: string; now: number }>(
-  `UPDATE providers SET display_name = $display_name, seed_hash = $seedHash, updated_at = $now
+  `UPDATE providers SET display_name = $display_name, api_key_env_var = $api_key_env_var,
+     seed_hash = $seedHash, updated_at = $now
    WHERE id = $id`,
 )
 
@@ -27,8 +29,8 @@ export function seedProviders(
 ): ReadonlyMap<string, number> {
   const known = new Map(everyRow.all(tx, {}).map(row => [row.name, row]))
   const ids = new Map([...known].map(([name, { id }]) => [name, id]))
-  for (const { name, displayName } of providers) {
-    const columns = { display_name: displayName }
+  for (const { name, displayName, apiKeyEnvVar } of providers) {
+    const columns = { display_name: displayName, api_key_env_var: apiKeyEnvVar }
     const newHash = hashOf(columns)
     const row = known.get(name)
     if (!row) {

@@ -4,25 +4,32 @@ import type { Tx } from '@/db/write'
 import { hashOf, mayFollow, type Seeded, SMALL } from './follow'
 import type { SeedModel, SeedRoute } from './types'
 
-type RouteColumns = { provider_model: string; priority: number; config: string }
+type RouteColumns = {
+  provider_model: string
+  priority: number
+  config: string
+  max_concurrent: number | null
+  quality: number | null
+}
 type Place = { model_id: number; provider_id: number }
 type RouteRow = Seeded<RouteColumns> & Place & { is_enabled: 0 | 1 }
 
 const everyRow = query<Record<string, never>, RouteRow>(
-  `SELECT id, model_id, provider_id, is_enabled, seed_hash, provider_model, priority, config
-   FROM model_routes`,
+  `SELECT id, model_id, provider_id, is_enabled, seed_hash, provider_model, priority, config,
+     max_concurrent, quality FROM model_routes`,
   SMALL,
 )
 const insert = command<RouteColumns & Place & { id: number; seedHash: string; now: number }>(
-  `INSERT INTO model_routes (id, model_id, provider_id, provider_model, priority, config, is_enabled,
-     seed_hash, created_at, updated_at)
-   VALUES ($id, $model_id, $provider_id, $provider_model, $priority, $config, 1, $seedHash, $now, $now)`,
+  `INSERT INTO model_routes (id, model_id, provider_id, provider_model, priority, config,
+     max_concurrent, quality, is_enabled, seed_hash, created_at, updated_at)
+   VALUES ($id, $model_id, $provider_id, $provider_model, $priority, $config,
+     $max_concurrent, $quality, 1, $seedHash, $now, $now)`,
 )
 const update = command<
   RouteColumns & { id: number; isEnabled: 0 | 1; seedHash: string; now: number }
 >(
   `UPDATE model_routes SET provider_model = $provider_model, priority = $priority, config = $config,
-     is_enabled = $isEnabled, seed_hash = $seedHash, updated_at = $now WHERE id = $id`,
+     max_concurrent = $max_concurrent, quality = $quality, is_enabled = $isEnabled, seed_hash = $seedHash, updated_at = $now WHERE id = $id`,
 )
 const switchOff = command<{ id: number; seedHash: string; now: number }>(
   'UPDATE model_routes SET is_enabled = 0, seed_hash = $seedHash, updated_at = $now WHERE id = $id',
@@ -76,8 +83,14 @@ function leaveOut(tx: Tx, row: RouteRow): void {
   }
 }
 
-function columnsOf({ providerModel, priority, config }: SeedRoute): RouteColumns {
-  return { provider_model: providerModel, priority, config: JSON.stringify(config) }
+function columnsOf(route: SeedRoute): RouteColumns {
+  return {
+    provider_model: route.providerModel,
+    priority: route.priority,
+    config: JSON.stringify(route.config),
+    max_concurrent: route.maxConcurrent ?? null,
+    quality: route.quality ?? null,
+  }
 }
 
 function idIn(ids: Ids, name: string): number {

@@ -26,6 +26,10 @@ export type SeedRoute = {
   /** Least first: ids that are certain before those that are not, then the cheaper one. */
   priority: number
   config: RouteConfig
+  /** How many of it may run at once there; absent: as many as come. */
+  maxConcurrent?: number
+  /** 0 to 100, for the strategies that weigh it: what this route makes beside the others of the model. */
+  quality?: number
   /** Where the rates of `config.cost` come from. Kept here only, for whoever looks after the catalogue. */
   price: PriceSource
 }
@@ -48,4 +52,9 @@ export type Vendor =
   | 'runway'
   | 'luma'
 
-export type SeedProvider = { name: Vendor | 'sandbox'; displayName: string }
+export type SeedProvider = {
+  name: Vendor | 'sandbox'
+  displayName: string
+  /** The variable that its key is looked for in; null: it needs none. */
+  apiKeyEnvVar: string | null
+}
