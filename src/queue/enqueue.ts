@@ -75,10 +75,14 @@ export function enqueue(tx: Tx, task: NewTask): void {
   else if (runAt !== null) tx.after(() => tx.db.bus.publish('task.scheduled', { runAt }))
 }
 
-/** Makes a sleeping task due now. Nothing happens when it is running or gone: it will look by itself. */
-export function wake(tx: Tx, id: number): void {
+/**
+ * Makes a sleeping task due now, and answers whether it slept. Nothing happens when it is running or gone:
+ * then it will look by itself.
+ */
+export function wake(tx: Tx, id: number): boolean {
   const row = makeReady.get(tx, { id })
   if (row) tx.after(() => tx.db.bus.publish('task.ready', row))
+  return row !== null
 }
 
 /** Forgets a task whatever its state. A handler that runs it loses its claim and its writes are undone. */

@@ -45,7 +45,7 @@ ALTER TABLE new_entries RENAME TO token_entries;
 `
 
 function withRows(db: Db) {
-  db.sqlite.run("INSERT INTO apps VALUES (1, 'A', 'a', 'a', 0, 30, 1000, 1, 0, 0)")
+  db.sqlite.run("INSERT INTO apps VALUES (1, 'A', 'a', 'a', 0, 30, 1000, 1, 0, 0, NULL)")
   db.sqlite.run("INSERT INTO realms VALUES (2, 1, 'live', 'sealed')")
   db.sqlite.run(
     "INSERT INTO users (id, realm_id, external_id, balance, created_at, updated_at) VALUES (3, 2, 'u', 5, 0, 0)",

@@ -1,11 +1,13 @@
 import { z } from 'zod'
-import { MINUTE } from '@/base/clock'
+import { MINUTE, SECOND } from '@/base/clock'
 import { mustChangeOne } from '@/base/errors'
-import type { AttemptId, FileId, JobId } from '@/base/ids'
+import type { AttemptId, FileId, JobId, RouteId } from '@/base/ids'
 import type { Db } from '@/db/open'
 import type { AttemptState } from '@/db/schema'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
+import type { ActiveJob } from '@/domain/jobs'
+import { type Choice, recordAcceptance, recordChoice, routeConfig } from '@/domain/routing'
 import type { ProviderErrorKind } from '@/providers/errors'
 import type { Operation } from '@/providers/spec'
 
@@ -24,19 +26,31 @@ export type Attempt = {
   /** Ids for as many files as the job may make: a second run writes the same blobs. */
   firstFileId: FileId
   errorKind: ProviderErrorKind | null
+  /** Null on the sandbox. */
+  routeId: RouteId | null
+  /** Its vendor will never serve this job. */
+  isPermanent: 0 | 1
+  /** When this job may go there again. */
+  retryAt: number | null
   /** What the vendor said that it took; known from the moment its outputs are. */
   costMicroUsd: number | null
   deadlineAt: number
   startedAt: number
+  finishedAt: number | null
 }
 
-/** How long a vendor may take, by kind of job. */
+/** How long a vendor may take, by kind of job; and how long a job may wait until one can take it. */
+export function patienceMs(kind: string): number {
+  return DEADLINES_MS[kind] ?? USUAL_DEADLINE_MS
+}
+
 const DEADLINES_MS: Record<string, number> = { video: 30 * MINUTE, text: 5 * MINUTE }
 const USUAL_DEADLINE_MS = 10 * MINUTE
 
 const COLUMNS = `id, job_id AS jobId, number, provider, provider_model AS providerModel, state, operation,
   outputs, first_file_id AS firstFileId, error_kind AS errorKind, cost_micro_usd AS costMicroUsd,
-  deadline_at AS deadlineAt, started_at AS startedAt`
+  deadline_at AS deadlineAt, started_at AS startedAt, route_id AS routeId, is_permanent AS isPermanent,
+  retry_at AS retryAt, finished_at AS finishedAt`
 
 const ofJob = query<{ jobId: number }, Attempt>(
   `SELECT ${COLUMNS} FROM attempts WHERE job_id = $jobId ORDER BY number`,
@@ -52,17 +66,19 @@ const insert = command<{
   firstFileId: number
   now: number
   deadlineAt: number
+  routeId: number | null
+  decision: string | null
 }>(
   `INSERT INTO attempts (id, job_id, number, provider, provider_model, reason, state, first_file_id,
-     started_at, deadline_at)
+     started_at, deadline_at, route_id, decision)
    VALUES ($id, $jobId, $number, $provider, $providerModel, $reason, 'starting', $firstFileId, $now,
-     $deadlineAt)`,
+     $deadlineAt, $routeId, $decision)`,
 )
 const wait = command<{ id: number; operation: string }>(
   `UPDATE attempts SET state = 'waiting', operation = $operation
    WHERE id = $id AND state IN ('starting', 'waiting', 'unknown')`,
 )
-const produce = command<{ id: number; outputs: string; cost: number }>(
+const produce = command<{ id: number; outputs: string; cost: number | null }>(
   `UPDATE attempts SET state = 'produced', outputs = $outputs, cost_micro_usd = $cost
    WHERE id = $id AND state IN ('starting', 'waiting', 'unknown')`,
 )
@@ -76,10 +92,13 @@ const finish = command<{
   kind: string | null
   message: string | null
   cost: number | null
+  isPermanent: 0 | 1
+  retryAt: number | null
   now: number
 }>(
   `UPDATE attempts SET state = $state, error_kind = $kind, error_message = $message,
-     cost_micro_usd = coalesce($cost, cost_micro_usd), finished_at = $now
+     cost_micro_usd = coalesce($cost, cost_micro_usd), is_permanent = $isPermanent,
+     retry_at = $retryAt, finished_at = $now
    WHERE id = $id AND state IN ('starting', 'waiting', 'produced', 'unknown')`,
 )
 
@@ -91,71 +110,99 @@ export function findAttempt(from: Db | Tx, id: AttemptId): Attempt | null {
   return byId.get(from, { id })
 }
 
-export function insertAttempt(
-  tx: Tx,
-  job: { id: JobId; kind: string; numOutputs: number },
-  route: { provider: string; providerModel: string; reason: string },
-  number: number,
-): Attempt {
-  const deadlineAt = tx.now + (DEADLINES_MS[job.kind] ?? USUAL_DEADLINE_MS)
+export function insertAttempt(tx: Tx, job: ActiveJob, choice: Choice, number: number): Attempt {
   const attempt: Attempt = {
     id: tx.id<AttemptId>(),
     jobId: job.id,
     number,
-    provider: route.provider,
-    providerModel: route.providerModel,
+    provider: choice.provider,
+    providerModel: choice.providerModel,
     state: 'starting',
     operation: null,
     outputs: null,
     firstFileId: tx.idBlock<FileId>(job.numOutputs),
     errorKind: null,
+    routeId: choice.routeId,
+    isPermanent: 0,
+    retryAt: null,
     costMicroUsd: null,
-    deadlineAt,
+    deadlineAt: tx.now + timeFor(tx, job, choice),
     startedAt: tx.now,
+    finishedAt: null,
   }
-  const { id, jobId, provider, providerModel, firstFileId } = attempt
+  const { id, jobId, provider, providerModel, firstFileId, routeId, deadlineAt } = attempt
   insert.run(tx, {
     id,
     jobId,
     number,
     provider,
     providerModel,
-    reason: route.reason,
+    reason: choice.reason,
     firstFileId,
     now: tx.now,
     deadlineAt,
+    routeId,
+    decision: choice.decision === null ? null : JSON.stringify(choice.decision),
   })
+  if (routeId !== null) recordChoice(tx, routeId, id)
   return attempt
 }
 
-/** The vendor works on it: its handle is on disk before anybody asks for it. */
-export function markWaiting(tx: Tx, id: AttemptId, operation: Operation): void {
-  mustChangeOne(wait.run(tx, { id, operation: JSON.stringify(operation) }), 'attempt has ended')
+/** By the route where it says so, else by the kind of job. */
+function timeFor(tx: Tx, job: ActiveJob, { routeId, provider }: Choice): number {
+  const own =
+    routeId === null ? undefined : routeConfig(tx.db, job.modelId, provider).deadline_seconds
+  return own === undefined ? patienceMs(job.kind) : own * SECOND
 }
 
-export function markProduced(tx: Tx, id: AttemptId, outputs: Produced, costMicroUsd: number): void {
+/** The vendor works on it: its handle is on disk before anybody asks for it. */
+export function markWaiting(
+  tx: Tx,
+  { id, routeId }: Pick<Attempt, 'id' | 'routeId'>,
+  operation: Operation,
+): void {
+  mustChangeOne(wait.run(tx, { id, operation: JSON.stringify(operation) }), 'attempt has ended')
+  if (routeId !== null) recordAcceptance(tx, routeId, id)
+}
+
+export function markProduced(
+  tx: Tx,
+  id: AttemptId,
+  outputs: Produced,
+  costMicroUsd: number | null,
+): void {
   const changed = produce.run(tx, { id, outputs: JSON.stringify(outputs), cost: costMicroUsd })
   mustChangeOne(changed, 'attempt has ended')
 }
 
 /** It may have begun, and nobody can say. Never started again, nor elsewhere. */
-export function markUnknown(tx: Tx, id: AttemptId, message: string): void {
-  suspect.run(tx, { id, message })
+export function markUnknown(tx: Tx, id: AttemptId, message: string): number {
+  return suspect.run(tx, { id, message: message.slice(0, MESSAGE_KEPT) })
 }
 
-export function endAttempt(
-  tx: Tx,
-  id: AttemptId,
-  result: {
-    state: Extract<AttemptState, 'succeeded' | 'refused' | 'failed' | 'unknown' | 'cancelled'>
-    kind?: ProviderErrorKind | null
-    message?: string
-    costMicroUsd?: number
-  },
-): void {
-  const { state, kind = null, message = null, costMicroUsd = null } = result
-  const kept = message === null ? null : message.slice(0, MESSAGE_KEPT)
-  finish.run(tx, { id, state, kind, message: kept, cost: costMicroUsd, now: tx.now })
+export type AttemptEnd = {
+  state: Extract<AttemptState, 'succeeded' | 'refused' | 'failed' | 'unknown' | 'cancelled'>
+  kind?: ProviderErrorKind | null
+  message?: string
+  costMicroUsd?: number | null
+  isPermanent?: boolean
+  retryAt?: number | null
+}
+
+/** Nothing happens to one that has ended: then it answers false. */
+export function endAttempt(tx: Tx, id: AttemptId, result: AttemptEnd): boolean {
+  const { state, kind = null, message = null, costMicroUsd = null, retryAt = null } = result
+  const changed = finish.run(tx, {
+    id,
+    state,
+    kind,
+    message: message === null ? null : message.slice(0, MESSAGE_KEPT),
+    cost: costMicroUsd,
+    isPermanent: result.isPermanent ? 1 : 0,
+    retryAt,
+    now: tx.now,
+  })
+  return changed === 1
 }
 
 /** A vendor's text is for a person to read; a page of HTML is not. */

@@ -2,13 +2,22 @@ import type { JobId } from '@/base/ids'
 import type { Db } from '@/db/open'
 import { query } from '@/db/statements'
 import { type Tx, write } from '@/db/write'
-import type { Deps, Mode } from '@/deps'
+import type { Deps } from '@/deps'
 import { discardLater } from '@/domain/files'
-import { type Attempt, attemptsOf, endAttempt, StoredOperation } from './attempts'
+import { type ActiveJob, bookLate } from '@/domain/jobs'
+import { type Attempt, attemptsOf, StoredOperation } from './attempts'
+import { conclude, spentOn, worstCost } from './conclude'
 import { contextOf, providerOf } from './context'
 
-const find = query<{ id: number }, { numOutputs: number; mode: Mode }>(
-  `SELECT j.num_outputs AS numOutputs, r.mode FROM jobs j JOIN realms r ON r.id = j.realm_id
+type CancelledJob = Pick<ActiveJob, 'id' | 'numOutputs' | 'mode' | 'modelId'> & {
+  /** Null once its user was erased. */
+  input: string | null
+}
+
+const find = query<{ id: number }, CancelledJob>(
+  `SELECT j.id, j.num_outputs AS numOutputs, j.model_id AS modelId, r.mode,
+     (SELECT input FROM job_inputs WHERE job_id = j.id) AS input
+   FROM jobs j JOIN realms r ON r.id = j.realm_id
    WHERE j.id = $id`,
 )
 
@@ -30,7 +39,10 @@ export function closeCancelled(tx: Tx, jobId: JobId): void {
   const job = find.get(tx, { id: jobId })
   const open = openAttempt(tx, jobId)
   if (!job || !open) return
-  endAttempt(tx, open.id, { state: 'cancelled' })
+  // A vendor may charge for what it had begun, and nobody will hear how much.
+  const costMicroUsd = open.costMicroUsd ?? worstCost(tx, open, job)
+  conclude(tx, open, { state: 'cancelled', costMicroUsd }, { kind: 'unheard' })
+  bookLate(tx, job.id, spentOn(tx, job))
   discardLater(tx, open.firstFileId, job.numOutputs)
 }
 

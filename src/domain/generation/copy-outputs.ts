@@ -4,10 +4,13 @@ import { write } from '@/db/write'
 import type { Deps } from '@/deps'
 import { discardBlobs, take, Unreachable, Unusable } from '@/domain/files'
 import { activeJob, end, isActive } from '@/domain/jobs'
+import { listedCost, routeConfig } from '@/domain/routing'
 import type { Done, Output } from '@/providers/spec'
 import { finish } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { endAttempt, markProduced, Produced } from './attempts'
+import { markProduced, Produced } from './attempts'
+import { secondsOf } from './choose-for'
+import { conclude, spentOn } from './conclude'
 import { providerOf } from './context'
 import { discardLeftovers } from './leftovers'
 import type { Plan } from './prepare'
@@ -32,7 +35,7 @@ export async function keepOutputs(
     await allEnded(outputs.map((output, index) => inHand(deps, plan, output, index, signal)))
   ).filter(output => output !== null)
   const isAllHere = produced.every(output => output.type !== 'address')
-  const costMicroUsd = done.usage?.costMicroUsd ?? 0
+  const costMicroUsd = done.usage?.costMicroUsd ?? priceOf(deps, plan, outputs.length)
 
   if (isAllHere) return await settle(deps, claim, plan, produced, costMicroUsd)
   if (!providerOf(deps, plan.attempt).startIsRepeatable) {
@@ -55,7 +58,14 @@ export async function copyOutputs(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const produced = Produced.parse(JSON.parse(plan.attempt.outputs ?? '[]'))
-  return await copyAll(deps, claim, plan, produced, signal, plan.attempt.costMicroUsd ?? 0)
+  return await copyAll(deps, claim, plan, produced, signal, plan.attempt.costMicroUsd)
+}
+
+/** By the rates of the route, where neither the vendor nor its adapter told what it took. */
+function priceOf(deps: Deps, { attempt, job }: Plan, outputs: number): number | null {
+  if (attempt.routeId === null) return null
+  const config = routeConfig(deps.db, job.modelId, attempt.provider)
+  return listedCost(config, { outputs, seconds: secondsOf(job) })
 }
 
 async function inHand(
@@ -83,7 +93,7 @@ async function copyAll(
   plan: Plan,
   produced: Produced,
   signal: AbortSignal,
-  costMicroUsd: number,
+  costMicroUsd: number | null,
 ): Promise<Outcome> {
   const isLastTry = claim.task.failures + 1 >= MAX_FAILURES
   const copied = await allEnded(
@@ -134,22 +144,29 @@ async function settle(
   claim: Claim,
   plan: Plan,
   produced: Produced,
-  costMicroUsd: number,
+  costMicroUsd: number | null,
 ): Promise<Outcome> {
   const { attempt, job } = plan
   const outputs = produced.flatMap(output => (output.type === 'address' ? [] : [output]))
   await orLeave(deps, plan, () =>
     write(deps.db, tx => {
       if (outputs.length === 0) {
-        endAttempt(tx, attempt.id, {
-          state: 'failed',
-          message: 'nothing usable was made',
-          costMicroUsd,
-        })
-        return fail(tx, claim, plan, 'output_unusable', costMicroUsd)
+        const message = 'nothing usable was made'
+        const outcome = { kind: 'failed', reason: message } as const
+        conclude(tx, attempt, { state: 'failed', message, costMicroUsd }, outcome)
+        return fail(tx, claim, plan, 'output_unusable')
       }
-      endAttempt(tx, attempt.id, { state: 'succeeded', costMicroUsd })
-      end(tx, job.id, { status: 'succeeded', outputs, costMicroUsd })
+      conclude(
+        tx,
+        attempt,
+        { state: 'succeeded', costMicroUsd },
+        {
+          kind: 'succeeded',
+          latencyMs: tx.now - attempt.startedAt,
+          costMicroUsd: costMicroUsd === null ? null : costMicroUsd / outputs.length,
+        },
+      )
+      end(tx, job.id, { status: 'succeeded', outputs, costMicroUsd: spentOn(tx, job) })
       if (outputs.length < job.numOutputs) discardLeftovers(tx, plan)
       finish(tx, claim)
     }),

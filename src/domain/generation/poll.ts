@@ -6,7 +6,8 @@ import { toProviderError } from '@/providers/errors'
 import type { Operation, StartResult } from '@/providers/spec'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { endAttempt, markWaiting, StoredOperation } from './attempts'
+import { markWaiting, StoredOperation } from './attempts'
+import { conclude, worstCost } from './conclude'
 import { contextOf, providerOf } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
@@ -55,11 +56,15 @@ async function askAgain(
   const isLate = deps.clock.now() >= attempt.deadlineAt
   await write(deps.db, tx => {
     if (isLate) {
-      endAttempt(tx, attempt.id, { state: 'failed', message: 'the deadline passed' })
+      const message = 'the deadline passed'
+      // It was not stopped in time, and whoever works for half an hour sends a bill.
+      const costMicroUsd = worstCost(tx, attempt, plan.job)
+      const outcome = { kind: 'failed', reason: message } as const
+      conclude(tx, attempt, { state: 'failed', message, costMicroUsd }, outcome)
       fail(tx, claim, plan, 'timeout')
     } else {
       // A vendor may hand out another handle with every answer.
-      if (operation) markWaiting(tx, attempt.id, operation)
+      if (operation) markWaiting(tx, attempt, operation)
       snooze(tx, claim, Math.min(tx.now + afterMs, attempt.deadlineAt), 'polls')
     }
   })

@@ -5,6 +5,7 @@ import type { StartResult } from '@/providers/spec'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { endAttempt, markWaiting } from './attempts'
+import { worstCost } from './conclude'
 import { contextOf, inputOf, providerOf } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
@@ -27,13 +28,17 @@ export async function resolveUnknown(
   if (found?.state === 'done') return await keepOutputs(deps, claim, plan, found, signal)
   await write(deps.db, tx => {
     if (found) {
-      markWaiting(tx, attempt.id, found.operation)
+      markWaiting(tx, attempt, found.operation)
       snooze(tx, claim, Math.min(tx.now + found.pollAfterMs, attempt.deadlineAt), 'polls')
     } else if (tx.now >= attempt.deadlineAt) {
+      const message = 'nothing was heard of it until the deadline'
+      const costMicroUsd = worstCost(tx, attempt, plan.job)
+      // Its route heard of it when it became unknown.
       endAttempt(tx, attempt.id, {
         state: 'unknown',
         kind: 'unknown_outcome',
-        message: 'nothing was heard of it until the deadline',
+        message,
+        costMicroUsd,
       })
       fail(tx, claim, plan, 'timeout')
     } else {

@@ -7,7 +7,8 @@ import type { Operation, Pending, Provider, ProviderContext, StartResult } from 
 import { wake } from '@/queue/enqueue'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { markUnknown, markWaiting } from './attempts'
+import { markWaiting } from './attempts'
+import { suspect } from './conclude'
 import { contextOf, inputOf, providerOf } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
@@ -21,7 +22,7 @@ export async function startAttempt(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const provider = providerOf(deps, plan.attempt)
-  const context = contextOf(deps, plan.attempt, plan.job, signal)
+  const context = contextOf(deps, plan.attempt, plan.job, untilDeadline(deps, plan, signal))
   let result: StartResult
   try {
     result = await provider.start(inputOf(deps, plan.attempt, plan.job), context)
@@ -36,6 +37,12 @@ export async function startAttempt(
   return await waiting(deps, claim, plan, { provider, context, result })
 }
 
+/** Whoever has not answered by then need not answer any more. */
+function untilDeadline(deps: Deps, { attempt }: Plan, signal: AbortSignal): AbortSignal {
+  const leftMs = Math.max(attempt.deadlineAt - deps.clock.now(), 1)
+  return AbortSignal.any([signal, AbortSignal.timeout(leftMs)])
+}
+
 async function waiting(
   deps: Deps,
   claim: Claim,
@@ -45,7 +52,7 @@ async function waiting(
   const { operation, pollAfterMs } = started.result
   try {
     await write(deps.db, tx => {
-      markWaiting(tx, plan.attempt.id, operation)
+      markWaiting(tx, plan.attempt, operation)
       snooze(tx, claim, Math.min(tx.now + pollAfterMs, plan.attempt.deadlineAt), 'polls')
     })
   } catch (error) {
@@ -62,7 +69,7 @@ async function waiting(
 async function isKept(deps: Deps, plan: Plan, operation: Operation): Promise<boolean> {
   const kept = write(deps.db, tx => {
     if (!isActive(tx, plan.job.id)) return false
-    markWaiting(tx, plan.attempt.id, operation)
+    markWaiting(tx, plan.attempt, operation)
     wake(tx, plan.job.id)
     return true
   })
@@ -82,7 +89,7 @@ async function suspected(
   error: ProviderError,
 ): Promise<Outcome> {
   await write(deps.db, tx => {
-    markUnknown(tx, plan.attempt.id, error.message)
+    suspect(tx, plan.attempt, error.message, error)
     snooze(tx, claim, Math.min(tx.now + ASK_AFTER_MS, plan.attempt.deadlineAt), 'polls')
   })
   return { outcome: 'handled' }

@@ -1,4 +1,5 @@
 export { JOB_STATUSES, type JobStatus } from '@/db/schema'
+export { bookLate } from './book-late'
 export { cancel, cancelAllOf } from './cancel'
 export { eachJobOf } from './each-of'
 export { end, type JobResult } from './end'

@@ -15,6 +15,7 @@ export type ActiveJob = {
   modelId: ModelId
   modelName: string
   numOutputs: number
+  createdAt: number
   /** JSON of the checked input. */
   input: string
 }
@@ -22,7 +23,8 @@ export type ActiveJob = {
 const active = query<{ id: number }, ActiveJob>(
   `SELECT j.id, j.realm_id AS realmId, (SELECT mode FROM realms WHERE id = j.realm_id) AS mode,
      j.user_id AS userId, j.kind, j.model_id AS modelId, j.model_name AS modelName,
-     j.num_outputs AS numOutputs, (SELECT input FROM job_inputs WHERE job_id = j.id) AS input
+     j.num_outputs AS numOutputs, j.created_at AS createdAt,
+     (SELECT input FROM job_inputs WHERE job_id = j.id) AS input
    FROM jobs j WHERE j.id = $id AND j.status IN ('queued', 'running')`,
 )
 const open = query<{ id: number }, { id: JobId }>(

@@ -81,7 +81,7 @@ export async function submit(deps: Deps, request: Submission): Promise<Submitted
   const input = checkInput(deps, model, request.realm.mode, request.input)
   const price = quote(model, input)
   const { mode } = request.realm
-  if (!canServe(deps, { mode, modelId: model.id, modelName: model.name })) {
+  if (!canServe(deps, { mode, modelId: model.id })) {
     throw new AppError('no_provider_available')
   }
 

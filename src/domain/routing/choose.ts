@@ -1,86 +1,118 @@
-import type { ModelId } from '@/base/ids'
+import type { JobId, ModelId, RealmId, RouteId } from '@/base/ids'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Deps, Mode } from '@/deps'
-import { isUsable } from '@/domain/providers'
-import type { ProviderErrorKind } from '@/providers/errors'
+import { settingOf } from '@/domain/settings'
+import { candidatesFor, routesOf, usableRoutesOf, type With } from './candidates'
+import { decide, type Tried } from './decide'
+import type { Decision } from './decision'
+import { sentenceOf } from './explain'
+import { SANDBOX } from './sandbox'
+import { isStrategy, type Strategy } from './strategy'
+import { WEIGHTS } from './weights'
 
-/** What was tried for this job before, oldest first. */
-export type Tried = { provider: string; errorKind: ProviderErrorKind | null }
+export type JobToServe = {
+  id: JobId
+  realmId: RealmId
+  mode: Mode
+  modelId: ModelId
+  modelName: string
+  /** The length that was asked for, of what is priced by it. */
+  seconds: number | null
+  tried: Tried[]
+}
+
 export type Choice = {
+  /** Null on the sandbox, which has no routes. */
+  routeId: RouteId | null
   provider: string
   providerModel: string
-  /** Why this one, in words, for the attempt's record. */
+  /** Why this one, in words. */
   reason: string
+  decision: Decision | null
 }
 
-/** Test keys always run here, and live jobs never do. */
-export const SANDBOX = 'sandbox'
+export type Chosen =
+  | { act: 'serve'; choice: Choice }
+  /** Nobody can now: look again at `until` (null: nobody knows when), or when a full route calls. */
+  | { act: 'wait'; until: number | null; full: number[]; reason: string }
+  | { act: 'none' }
 
-type Route = { provider: string; providerModel: string; priority: number }
-
-const routes = query<{ modelId: number }, Route>(
-  `SELECT p.name AS provider, r.provider_model AS providerModel, r.priority
-   FROM model_routes r JOIN providers p ON p.id = r.provider_id
-   WHERE r.model_id = $modelId AND r.is_enabled = 1 AND p.is_enabled = 1
-   ORDER BY r.priority, r.id`,
+const ownStrategy = query<{ modelId: number; realmId: number }, { strategy: string | null }>(
+  `SELECT coalesce((SELECT strategy FROM models WHERE id = $modelId),
+     (SELECT strategy FROM apps WHERE id = (SELECT app_id FROM realms WHERE id = $realmId))) AS strategy`,
 )
 
-/**
- * Who serves this job now: the first route by priority whose provider is here, that has not given this
- * job its final no, least tried first. Null when nobody can.
- */
-export function choose(
-  deps: Pick<Deps, 'providers' | 'db' | 'cache' | 'config' | 'secrets'>,
-  request: { mode: Mode; modelId: ModelId; modelName: string; tried: Tried[] },
-  tx?: Tx,
-): Choice | null {
-  if (request.mode === 'test') return chooseSandbox(deps, request)
-  const present = routes
-    .all(tx ?? deps.db, { modelId: request.modelId })
-    .filter(route => route.provider !== SANDBOX && isUsable(deps, route.provider))
-  const refused = new Set(
-    request.tried.filter(tried => tried.errorKind === 'rejected').map(tried => tried.provider),
-  )
-  const timesTried = (route: Route) =>
-    request.tried.filter(tried => tried.provider === route.provider).length
-  const [best] = present
-    .filter(route => !refused.has(route.provider))
-    .sort((a, b) => timesTried(a) - timesTried(b) || a.priority - b.priority)
-  return best
-    ? {
-        provider: best.provider,
-        providerModel: best.providerModel,
-        reason: reasonOf(best, request.tried),
-      }
-    : null
+/** Who serves this job now, as far as rows can tell; `decide` has the rules. */
+export function choose(deps: With & Pick<Deps, 'log'>, job: JobToServe, tx: Tx): Chosen {
+  if (job.mode === 'test') return chooseSandbox(deps, job, tx.now)
+  const decided = decide({
+    strategy: strategyFor(deps, job),
+    weights: settingOf(deps, WEIGHTS),
+    candidates: candidatesFor(deps, tx, job),
+    tried: job.tried,
+    now: tx.now,
+  })
+  const reason = sentenceOf(decided.decision)
+  if (decided.act === 'none') return { act: 'none' }
+  if (decided.act === 'wait') {
+    return { act: 'wait', until: decided.until, full: decided.full, reason }
+  }
+  const { routeId, provider, providerModel } = decided.candidate
+  return {
+    act: 'serve',
+    choice: {
+      routeId: routeId as RouteId,
+      provider,
+      providerModel,
+      reason,
+      decision: decided.decision,
+    },
+  }
 }
 
-/** Whether a job submitted now would find anybody. */
-export function canServe(
-  deps: Pick<Deps, 'providers' | 'db' | 'cache' | 'config' | 'secrets'>,
-  request: { mode: Mode; modelId: ModelId; modelName: string },
-): boolean {
-  return choose(deps, { ...request, tried: [] }) !== null
+/** The model's own strategy, else the app's, else by priority. */
+export function strategyFor(
+  deps: Pick<Deps, 'db' | 'cache'>,
+  { modelId, realmId }: { modelId: ModelId; realmId: RealmId },
+): Strategy {
+  return deps.cache.get(`strategy:${modelId}:${realmId}`, () => {
+    const strategy = ownStrategy.get(deps.db, { modelId, realmId })?.strategy ?? ''
+    return isStrategy(strategy) ? strategy : 'priority'
+  })
+}
+
+/** Whether a job submitted now would find anybody, today or after somebody's rest. */
+export function canServe(deps: With, request: { mode: Mode; modelId: ModelId }): boolean {
+  if (request.mode === 'test') return deps.providers.get(SANDBOX) !== null
+  return usableRoutesOf(deps, request.modelId).length > 0
+}
+
+/** What is missing for live jobs of a model, for its operator; null when somebody serves it. */
+export function whyNotServed(deps: With, modelId: ModelId): string | null {
+  if (usableRoutesOf(deps, modelId).length > 0) return null
+  const names = [...new Set(routesOf(deps, modelId).map(({ provider }) => provider))]
+  if (names.length === 0) return 'no provider serves this model'
+  return `it would be served by ${names.join(', ')}: set up a key, or switch one on`
 }
 
 function chooseSandbox(
   deps: Pick<Deps, 'providers'>,
-  request: { modelName: string; tried: Tried[] },
-): Choice | null {
-  if (deps.providers.get(SANDBOX) === null) return null
-  if (request.tried.some(tried => tried.errorKind === 'rejected')) return null
+  { modelName, tried }: JobToServe,
+  now: number,
+): Chosen {
+  if (deps.providers.get(SANDBOX) === null) return { act: 'none' }
+  if (tried.some(({ isPermanent }) => isPermanent)) return { act: 'none' }
+  const retryAt = Math.max(0, ...tried.map(attempt => attempt.retryAt ?? 0))
+  if (retryAt > now) return { act: 'wait', until: retryAt, full: [], reason: 'tried a moment ago' }
   return {
-    provider: SANDBOX,
-    providerModel: request.modelName,
-    reason: 'test keys run on the sandbox',
+    act: 'serve',
+    choice: {
+      routeId: null,
+      provider: SANDBOX,
+      providerModel: modelName,
+      reason: 'test keys run on the sandbox',
+      decision: null,
+    },
   }
-}
-
-function reasonOf(route: Route, tried: Tried[]): string {
-  const failed = [
-    ...new Set(tried.map(({ provider, errorKind }) => `${provider} ${errorKind ?? 'ended'}`)),
-  ]
-  const history = failed.length > 0 ? `; before: ${failed.join(', ')}` : ''
-  return `priority ${route.priority} of the routes that can serve it${history}`
 }

@@ -4,7 +4,7 @@ import { STRATEGIES } from './strategy'
 /**
  * What became of each route that could have served, and why. One such record stands on every attempt.
  *
- * - `chosen`    serves it; `ready` could have, too, and came after it
+ * - `chosen`    serves it; `ready` could have, too, and comes after it or has had its try
  * - `resting`   failed too often, or named a time: until `until`
  * - `probing`   one job is finding out whether its rest is over: until `until`
  * - `full`      works on as many as it may
@@ -39,7 +39,7 @@ export type Considered = z.infer<typeof Considered>
 
 export const Decision = z.object({
   strategy: z.enum(STRATEGIES),
-  /** In the order of preference. */
+  /** In the order of the strategy, those whose vendor is down last. */
   considered: z.array(Considered),
 })
 export type Decision = z.infer<typeof Decision>

@@ -31,5 +31,9 @@ const Config: z.ZodType<RouteConfig> = z.strictObject({
 /** How a model is asked for at a provider; nothing special where no route says so, as for the sandbox. */
 export function routeConfig(db: Db, modelId: ModelId, provider: string): RouteConfig {
   const row = select.get(db, { modelId, provider })
-  return row ? Config.parse(JSON.parse(row.config)) : {}
+  return row ? parseRouteConfig(row.config) : {}
+}
+
+export function parseRouteConfig(text: string): RouteConfig {
+  return Config.parse(JSON.parse(text))
 }

@@ -1,1 +1,1 @@
-export { type JobEnd, record } from './record'
+export { type JobEnd, record, recordCost } from './record'

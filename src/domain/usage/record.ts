@@ -58,3 +58,27 @@ export function record(tx: Tx, end: JobEnd): void {
     durationMs: end.durationMs,
   })
 }
+
+const addCost = command<{
+  realmId: number
+  day: number
+  modelId: number
+  provider: string
+  userId: number
+  costMicroUsd: number
+}>(
+  `UPDATE usage_daily SET cost_micro_usd = cost_micro_usd + $costMicroUsd
+   WHERE realm_id = $realmId AND day = $day AND model_id = $modelId AND provider = $provider
+     AND user_id = $userId`,
+)
+
+/** A cost that became known later goes to the day on which its job ended. */
+export function recordCost(
+  tx: Tx,
+  late: Pick<JobEnd, 'realmId' | 'modelId' | 'provider' | 'userId' | 'costMicroUsd'> & {
+    completedAt: number
+  },
+): void {
+  const { completedAt, ...where } = late
+  addCost.run(tx, { ...where, day: dayOf(completedAt) })
+}

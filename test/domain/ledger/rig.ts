@@ -21,7 +21,7 @@ export async function ledgerRig(options: { clock?: Clock } = {}): Promise<Ledger
 export function aRealm(tx: Tx, slug: string): RealmId {
   const appId = tx.id<AppId>()
   const realmId = tx.id<RealmId>()
-  tx.db.sqlite.run("INSERT INTO apps VALUES (?1, ?2, ?2, 'pm', 0, 30, 1000, 1, 0, 0)", [
+  tx.db.sqlite.run("INSERT INTO apps VALUES (?1, ?2, ?2, 'pm', 0, 30, 1000, 1, 0, 0, NULL)", [
     appId,
     slug,
   ])

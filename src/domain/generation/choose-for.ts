@@ -1,0 +1,26 @@
+import type { Tx } from '@/db/write'
+import type { Deps } from '@/deps'
+import type { CheckedInput } from '@/domain/catalog'
+import type { ActiveJob } from '@/domain/jobs'
+import { choose } from '@/domain/routing'
+import type { Attempt } from './attempts'
+
+/** Who serves the job now, after all that was tried for it. */
+export function chooseFor(tx: Tx, deps: Deps, job: ActiveJob, attempts: readonly Attempt[]) {
+  const { id, realmId, mode, modelId, modelName } = job
+  const tried = attempts.map(({ routeId, isPermanent, retryAt }) => ({
+    routeId,
+    isPermanent: isPermanent === 1,
+    retryAt,
+  }))
+  const seconds = secondsOf(job)
+  return choose(deps, { id, realmId, mode, modelId, modelName, seconds, tried }, tx)
+}
+
+/** The length that was asked for; null where none was. */
+export function secondsOf({ input }: { input: string | null }): number | null {
+  if (input === null) return null
+  const { extra } = JSON.parse(input) as CheckedInput
+  const seconds = Number(extra.duration_seconds ?? Number.NaN)
+  return Number.isFinite(seconds) ? seconds : null
+}
