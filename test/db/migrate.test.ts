@@ -17,35 +17,27 @@ function folderWith(extra: Record<string, string>): string {
 }
 
 const NEXT = `${String(shippedMigrations().length + 1).padStart(4, '0')}_next.sql`
-const REBUILD_USERS = `
-CREATE TABLE new_apps (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL, slug TEXT NOT NULL UNIQUE, key_prefix TEXT NOT NULL,
-  welcome_grant INTEGER NOT NULL, rate_limit_per_user INTEGER NOT NULL, rate_limit_per_app INTEGER NOT NULL,
-  is_enabled INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
-) STRICT;
---> statement-breakpoint
-INSERT INTO new_apps SELECT * FROM apps;
---> statement-breakpoint
-DROP TABLE apps;
---> statement-breakpoint
-ALTER TABLE new_apps RENAME TO apps;
---> statement-breakpoint
-CREATE TABLE new_entries (
-  user_id INTEGER NOT NULL, id INTEGER NOT NULL, realm_id INTEGER NOT NULL, amount INTEGER NOT NULL,
-  balance_after INTEGER NOT NULL, type TEXT NOT NULL, hold_id INTEGER, job_id INTEGER, source TEXT,
-  source_id TEXT, description TEXT NOT NULL, idempotency_key TEXT, request_hash TEXT, created_at INTEGER NOT NULL,
-  PRIMARY KEY (user_id, id)
-) STRICT, WITHOUT ROWID;
---> statement-breakpoint
-INSERT INTO new_entries SELECT * FROM token_entries;
---> statement-breakpoint
-DROP TABLE token_entries;
---> statement-breakpoint
-ALTER TABLE new_entries RENAME TO token_entries;
-`
+/** As SQLite's own page says: the table as it is now under another name, the rows, drop, rename. */
+const REBUILD_USERS = ['apps', 'token_entries']
+  .flatMap(rebuilt)
+  .join('\n--> statement-breakpoint\n')
+
+function rebuilt(table: string): string[] {
+  const row = testDb().sqlite.query('SELECT sql FROM sqlite_master WHERE name = ?').get(table)
+  const { sql } = row as { sql: string }
+  return [
+    sql.replace(`CREATE TABLE ${table}`, `CREATE TABLE new_${table}`),
+    `INSERT INTO new_${table} SELECT * FROM ${table}`,
+    `DROP TABLE ${table}`,
+    `ALTER TABLE new_${table} RENAME TO ${table}`,
+  ]
+}
 
 function withRows(db: Db) {
-  db.sqlite.run("INSERT INTO apps VALUES (1, 'A', 'a', 'a', 0, 30, 1000, 1, 0, 0, NULL)")
+  db.sqlite.run(
+    `INSERT INTO apps (id, name, slug, key_prefix, welcome_grant, rate_limit_per_user, rate_limit_per_app,
+       is_enabled, created_at, updated_at) VALUES (1, 'A', 'a', 'a', 0, 30, 1000, 1, 0, 0)`,
+  )
   db.sqlite.run("INSERT INTO realms VALUES (2, 1, 'live', 'sealed')")
   db.sqlite.run(
     "INSERT INTO users (id, realm_id, external_id, balance, created_at, updated_at) VALUES (3, 2, 'u', 5, 0, 0)",

@@ -18,7 +18,20 @@ const select = query<{ routeId: number }, RouteMetrics>(
      probe_attempt_id AS probeAttemptId
    FROM route_metrics WHERE route_id = $routeId`,
 )
-const upsert = command<RouteMetrics & { routeId: number; now: number }>(
+const upsert = command<{
+  routeId: number
+  samples: number
+  success: number
+  latencyMs: number | null
+  costMicroUsd: number | null
+  failures: number
+  rests: number
+  restingUntil: number | null
+  restReason: string | null
+  probeUntil: number | null
+  probeAttemptId: number | null
+  now: number
+}>(
   `INSERT INTO route_metrics (route_id, samples, success, latency_ms, cost_micro_usd, failures, rests,
      resting_until, rest_reason, probe_until, probe_attempt_id, updated_at)
    VALUES ($routeId, $samples, $success, $latencyMs, $costMicroUsd, $failures, $rests, $restingUntil,
