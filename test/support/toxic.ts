@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 
 /** A TCP peer on loopback that answers each complete request with whatever its script writes, or breaks. */
@@ -62,6 +62,117 @@ export function answer(body: string | Uint8Array, headers: string[] = [], status
   const bytes = Buffer.from(body)
   const lines = [`HTTP/1.1 ${status}`, `content-length: ${bytes.byteLength}`, ...headers]
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), bytes])
+}
+
+/**
+ * What a line does with one answer.
+ *
+ * - `silent`   the request gets through and the answer never comes: the peer may well be at work
+ * - `cut`      the head and this part of the body (0 to 1) arrive, then the connection is reset
+ * - `garbled`  the body arrives in its full length and cannot be read
+ */
+export type Trouble = { does: 'silent' } | { does: 'cut'; part: number } | { does: 'garbled' }
+
+/** A way to a server of this machine which can be slow and break. */
+export type Line = {
+  /** Where the server is found through it. */
+  origin: string
+  close(): Promise<void>
+}
+
+export type LineOptions = {
+  /** The port of the server at its end. */
+  to: number
+  /** Either way; without it as fast as the machine is. */
+  bytesPerSecond?: number
+  /** Asked once for each request, in the order in which they arrive. */
+  troubleWith?: (method: string, path: string) => Trouble | null
+}
+
+/**
+ * Passes each request on by a connection of its own, and its answer back. The server's own address in an
+ * answer becomes the line's, so that a client which follows it stays on the line.
+ */
+export async function startLine(options: LineOptions): Promise<Line> {
+  let port = 0
+  const behind = new Set<Socket>()
+  const peer = await startPeer((socket, nth) => {
+    const request = Buffer.from(peer.requests[nth - 1] ?? '', 'latin1')
+    void passOn(socket, request).catch(() => socket.destroy())
+  })
+  port = peer.port
+
+  async function passOn(socket: Socket, request: Buffer): Promise<void> {
+    const [method = '', path = ''] = request.toString('latin1').split(' ')
+    const trouble = options.troubleWith?.(method, path) ?? null
+    await Bun.sleep(transferMs(request.length))
+    const whole = rehosted(await exchange(closing(request), options.to, behind), options.to, port)
+    if (trouble?.does === 'silent') return
+    const bodyAt = whole.indexOf('\r\n\r\n') + 4
+    if (trouble?.does === 'garbled') whole.fill('<', bodyAt)
+    if (trouble?.does !== 'cut') return await trickle(socket, whole)
+    const length = Math.floor((whole.length - bodyAt) * trouble.part)
+    await trickle(socket, whole.subarray(0, bodyAt + length))
+    // What is still under way when a connection is reset may be lost with it.
+    setTimeout(() => socket.resetAndDestroy(), BEFORE_RESET_MS)
+  }
+
+  async function trickle(socket: Socket, bytes: Buffer): Promise<void> {
+    const step = Math.ceil(((options.bytesPerSecond ?? Infinity) * TICK_MS) / 1_000)
+    for (let at = 0; at < bytes.length; at += step) {
+      socket.write(bytes.subarray(at, at + Math.min(step, bytes.length)))
+      await Bun.sleep(transferMs(Math.min(step, bytes.length - at)))
+    }
+  }
+
+  function transferMs(bytes: number): number {
+    return options.bytesPerSecond === undefined ? 0 : (bytes / options.bytesPerSecond) * 1_000
+  }
+
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    async close() {
+      for (const socket of behind) socket.destroy()
+      await peer.close()
+    },
+  }
+}
+
+const TICK_MS = 50
+const BEFORE_RESET_MS = 20
+
+/** One request and its whole answer, which ends with the connection. */
+function exchange(request: Buffer, to: number, behind: Set<Socket>): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    const socket = connect(to, '127.0.0.1', () => socket.write(request))
+    behind.add(socket)
+    socket.on('data', piece => pieces.push(Buffer.from(piece)))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      behind.delete(socket)
+      resolve(Buffer.concat(pieces))
+    })
+  })
+}
+
+/** The same request, after whose answer the server hangs up. */
+function closing(request: Buffer): Buffer {
+  const end = request.indexOf('\r\n\r\n')
+  const head = request
+    .subarray(0, end)
+    .toString('latin1')
+    .replace(/\r\nconnection: [^\r]*/i, '')
+  return Buffer.concat([
+    Buffer.from(`${head}\r\nconnection: close`, 'latin1'),
+    request.subarray(end),
+  ])
+}
+
+/** Free ports have five digits, so no length in the answer changes. */
+function rehosted(answer: Buffer, from: number, to: number): Buffer {
+  const text = answer.toString('latin1')
+  return Buffer.from(text.replaceAll(`127.0.0.1:${from}`, `127.0.0.1:${to}`), 'latin1')
 }
 
 /** A port of loopback on which nobody listens. */

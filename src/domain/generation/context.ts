@@ -1,3 +1,4 @@
+import { SECOND } from '@/base/clock'
 import { formatId } from '@/base/ids'
 import { invariant } from '@/base/invariant'
 import type { Deps } from '@/deps'
@@ -13,6 +14,15 @@ export function providerOf(deps: Deps, attempt: Attempt): Provider {
   const provider = deps.providers.get(attempt.provider)
   invariant(provider, `provider ${attempt.provider} of an attempt is registered`)
   return provider
+}
+
+/** Enough for one answer: the last question about an attempt is asked at its deadline. */
+const LAST_ANSWER_MS = 5 * SECOND
+
+/** Ends with the attempt's time too: whoever has not answered by then need not answer any more. */
+export function untilDeadline(deps: Deps, attempt: Attempt, signal: AbortSignal): AbortSignal {
+  const leftMs = Math.max(attempt.deadlineAt - deps.clock.now(), LAST_ANSWER_MS)
+  return AbortSignal.any([signal, AbortSignal.timeout(leftMs)])
 }
 
 export function contextOf(

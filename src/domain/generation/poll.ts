@@ -8,7 +8,7 @@ import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { markWaiting, StoredOperation } from './attempts'
 import { conclude, worstCost } from './conclude'
-import { contextOf, providerOf } from './context'
+import { contextOf, providerOf, untilDeadline } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
 import { fail, refused } from './refused'
@@ -27,7 +27,7 @@ export async function pollAttempt(
   const provider = providerOf(deps, attempt)
   invariant(provider.poll && attempt.operation, 'a waiting attempt can be polled')
   const operation = StoredOperation.parse(JSON.parse(attempt.operation))
-  const context = contextOf(deps, attempt, plan.job, signal)
+  const context = contextOf(deps, attempt, plan.job, untilDeadline(deps, attempt, signal))
 
   let result: StartResult
   try {

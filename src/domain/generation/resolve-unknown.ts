@@ -6,7 +6,7 @@ import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { endAttempt, markWaiting } from './attempts'
 import { worstCost } from './conclude'
-import { contextOf, inputOf, providerOf } from './context'
+import { contextOf, inputOf, providerOf, untilDeadline } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
 import { fail } from './refused'
@@ -51,7 +51,8 @@ export async function resolveUnknown(
 async function lookUp(deps: Deps, plan: Plan, signal: AbortSignal): Promise<StartResult | null> {
   const provider = providerOf(deps, plan.attempt)
   if (!provider.find) return null
-  const context = contextOf(deps, plan.attempt, plan.job, signal)
+  const ending = untilDeadline(deps, plan.attempt, signal)
+  const context = contextOf(deps, plan.attempt, plan.job, ending)
   try {
     return await provider.find(context.reference, context, inputOf(deps, plan.attempt, plan.job))
   } catch (error) {

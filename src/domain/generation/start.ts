@@ -9,7 +9,7 @@ import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { markWaiting } from './attempts'
 import { suspect } from './conclude'
-import { contextOf, inputOf, providerOf } from './context'
+import { contextOf, inputOf, providerOf, untilDeadline } from './context'
 import { keepOutputs } from './copy-outputs'
 import type { Plan } from './prepare'
 import { refused } from './refused'
@@ -22,7 +22,7 @@ export async function startAttempt(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const provider = providerOf(deps, plan.attempt)
-  const context = contextOf(deps, plan.attempt, plan.job, untilDeadline(deps, plan, signal))
+  const context = contextOf(deps, plan.attempt, plan.job, untilDeadline(deps, plan.attempt, signal))
   let result: StartResult
   try {
     result = await provider.start(inputOf(deps, plan.attempt, plan.job), context)
@@ -35,12 +35,6 @@ export async function startAttempt(
   }
   if (result.state === 'done') return await keepOutputs(deps, claim, plan, result, signal)
   return await waiting(deps, claim, plan, { provider, context, result })
-}
-
-/** Whoever has not answered by then need not answer any more. */
-function untilDeadline(deps: Deps, { attempt }: Plan, signal: AbortSignal): AbortSignal {
-  const leftMs = Math.max(attempt.deadlineAt - deps.clock.now(), 1)
-  return AbortSignal.any([signal, AbortSignal.timeout(leftMs)])
 }
 
 async function waiting(
