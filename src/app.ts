@@ -8,6 +8,7 @@ import { type Health, healthRoutes } from './http/health'
 import { openapiDocument } from './http/openapi'
 import { OPERATIONS } from './http/operations'
 import { generate } from './http/v1/generate'
+import { imageRoutes } from './http/v1/image'
 import { jobRoutes } from './http/v1/jobs'
 import { modelRoutes } from './http/v1/models'
 import { tokenRoutes } from './http/v1/tokens'
@@ -23,6 +24,7 @@ export function createApp(http: HttpDeps, health: Health) {
     })
     .use(healthRoutes(http, health))
     .use(generate(http))
+    .use(imageRoutes(http))
     .use(jobRoutes(http))
     .use(userRoutes(http))
     .use(tokenRoutes(http))

@@ -308,6 +308,7 @@ function withoutComments({ path, text }: Source): string {
 const WRITERS: Record<string, string[]> = {
   hub: ['db', 'domain/settings'],
   hub_migrations: ['db'],
+  settings: ['domain/settings'],
   tasks: ['queue'],
   apps: ['domain/apps'],
   realms: ['domain/apps'],
@@ -318,9 +319,11 @@ const WRITERS: Record<string, string[]> = {
   events: ['domain/events'],
   inbox: ['domain/generation'],
   attempts: ['domain/generation'],
-  providers: ['domain/catalog'],
+  // The catalogue says who there is, an operator and the checks what holds of them.
+  providers: ['domain/catalog', 'domain/providers'],
   models: ['domain/catalog'],
   model_routes: ['domain/catalog'],
+  route_metrics: ['domain/routing'],
   jobs: ['domain/jobs'],
   job_inputs: ['domain/jobs'],
   job_outputs: ['domain/jobs'],

@@ -84,13 +84,20 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-const SECRET_NAME = /(authorization|cookie|api[-_]?key|secret|token$|password|sealed|x-user-token)/i
+const SECRET_NAME =
+  /(authorization|cookie|api[-_]?key|fal[-_]?key|provider[-_]?keys?|secret|token$|password|sealed|x-user-token)/i
 /**
  * Our own credentials wherever they turn up in a text: app keys and webhook secrets. Also glued to other
  * words, with a character too many, or cut: what is left of a key is enough to find the rest.
  */
-const SECRET_SHAPE =
-  /[a-z0-9]{2,12}_(?:live|test)_(?:pk_)?[0-9A-Za-z]{20,}|whsec_[A-Za-z0-9+/=]{20,}/g
+const OURS = /[a-z0-9]{2,12}_(?:live|test)_(?:pk_)?[0-9A-Za-z]{20,}|whsec_[A-Za-z0-9+/=]{20,}/
+/**
+ * Keys of vendors whose form tells what they are: Replicate's, those that begin like OpenAI's, Google's,
+ * Runway's (our own ids of keys are shorter), Luma's, and fal's pair of an id and a secret.
+ */
+const THEIRS =
+  /(?<![0-9A-Za-z])(?:(?:r8_|[sd]k-)[\w-]{16,}|AIza[\w-]{20,}|AQ\.[\w-]{30,}|key_[0-9a-f]{32,}|luma-[0-9a-f-]{30,})|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{16,}/
+const SECRET_SHAPE = new RegExp(`${OURS.source}|${THEIRS.source}`, 'g')
 
 /** Masks a field of a log line by its name, whatever it holds, and a text by its shape. */
 export function redact(key: string, value: unknown): unknown {

@@ -2,19 +2,21 @@ import { isoSeconds } from '@/base/clock'
 import { formatId } from '@/base/ids'
 import * as apps from '@/domain/apps'
 import { type Command, type Context, SHELL, UsageError } from './command'
-import { readOptions, required, wholeNumber } from './options'
+import { readOptions, required, strategyOf, wholeNumber } from './options'
 
 export const appsCommand: Command = {
   name: 'apps',
   usage: `hub apps create --name N --slug S [--prefix P] [--grant N] [--rate-per-user N]
                 [--rate-per-app N] [--webhook-url U] [--json]
+hub apps set --app S --strategy priority|cheapest|fastest|balanced|best|default [--json]
 hub apps list [--json]`,
-  summary: 'Create and list apps',
+  summary: 'Create, change and list apps',
   async run(context) {
     const [verb, ...rest] = context.args
     if (verb === 'create') return await create({ ...context, args: rest })
+    if (verb === 'set') return await set({ ...context, args: rest })
     if (verb === 'list') return await list({ ...context, args: rest })
-    throw new UsageError('say `create` or `list`')
+    throw new UsageError('say `create`, `set` or `list`')
   },
 }
 
@@ -74,6 +76,31 @@ function created(made: apps.CreatedApp): string {
 
 These keys are secret: for your server, never inside an app. For the app itself make a publishable one:
   hub keys create --app ${made.app.slug} --kind publishable`
+}
+
+async function set(context: Context): Promise<number> {
+  const { values } = readOptions(
+    context.args,
+    { app: { type: 'string' }, strategy: { type: 'string' }, json: { type: 'boolean' } },
+    0,
+  )
+  const slug = required(values.app, 'app')
+  const strategy = strategyOf(required(values.strategy, 'strategy')) ?? null
+  const hub = await context.openHub()
+  try {
+    if (!apps.findApp(hub.deps.db, slug)) {
+      throw new Error(`there is no app ${slug}; \`hub apps list\` shows what there is`)
+    }
+    await apps.setStrategy(hub.deps, SHELL, slug, strategy)
+    context.out(
+      values.json
+        ? JSON.stringify({ slug, strategy })
+        : `Jobs of ${slug} are routed by ${strategy ?? 'priority'}, unless their model has a strategy of its own.`,
+    )
+    return 0
+  } finally {
+    await hub.close()
+  }
 }
 
 async function list(context: Context): Promise<number> {

@@ -6,10 +6,16 @@ import type { Deps } from '@/deps'
 import { listApps } from '@/domain/apps'
 import { verify } from '@/domain/ledger'
 import type { Command, Context } from './command'
+import { providerFindings } from './doctor-providers'
 import { readOptions } from './options'
 
 /** One thing looked at. `fix` says what to do when it is not well. */
-type Finding = { check: string; state: 'ok' | 'warning' | 'problem'; detail: string; fix?: string }
+export type Finding = {
+  check: string
+  state: 'ok' | 'warning' | 'problem'
+  detail: string
+  fix?: string
+}
 
 const PUT_BACK = 'stop the server and put back your last copy'
 const LEAST_FREE_BYTES = 1024 ** 3
@@ -64,7 +70,7 @@ function inside(deps: Deps, config: Config): Finding[] {
     integrity(deps),
     ledger(deps),
     apps(deps),
-    providers(deps),
+    ...providerFindings(deps),
     ...config.notYetUsed.map(
       (name): Finding => ({
         check: 'environment',
@@ -164,16 +170,6 @@ function apps(deps: Deps): Finding {
   if (length > 0) return { check: 'apps', state: 'ok', detail: `${length}` }
   const fix = 'hub apps create --name "My App" --slug my-app'
   return { check: 'apps', state: 'warning', detail: 'there is none, so no key works yet', fix }
-}
-
-function providers(deps: Deps): Finding {
-  const live = deps.providers.names().filter(name => name !== 'sandbox')
-  if (live.length > 0) return { check: 'providers', state: 'ok', detail: live.join(', ') }
-  return {
-    check: 'providers',
-    state: 'warning',
-    detail: 'only the sandbox: test keys work, live keys answer no_provider_available',
-  }
 }
 
 const SIGNS = { ok: 'ok      ', warning: 'warning ', problem: 'PROBLEM ' }

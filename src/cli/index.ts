@@ -6,7 +6,10 @@ import { healthCommand } from './health'
 import { keysCommand } from './keys'
 import { ledgerCommand } from './ledger'
 import { migrateCommand } from './migrate'
+import { modelsCommand } from './models'
 import { openapiCommand } from './openapi'
+import { providersCommand } from './providers'
+import { routesCommand } from './routes'
 import { serveCommand } from './serve'
 import { tokensCommand } from './tokens'
 
@@ -16,6 +19,9 @@ export const COMMANDS: readonly Command[] = [
   appsCommand,
   keysCommand,
   tokensCommand,
+  providersCommand,
+  modelsCommand,
+  routesCommand,
   ledgerCommand,
   doctorCommand,
   healthCommand,

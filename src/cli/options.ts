@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Mode } from '@/deps'
+import { isStrategy, STRATEGIES, type Strategy } from '@/domain/routing'
 import { UsageError } from './command'
 
 /** Options as a command names them. Throws UsageError with Node's sentence for anything else. */
@@ -41,4 +42,19 @@ export function modeOf(value: string | undefined): Mode {
   const mode = value ?? 'live'
   if (mode !== 'live' && mode !== 'test') throw new UsageError('--mode takes live or test')
   return mode
+}
+
+/** `default` is null: whoever stands above decides. */
+export function strategyOf(value: string | undefined): Strategy | null | undefined {
+  if (value === undefined) return undefined
+  if (value === 'default') return null
+  if (isStrategy(value)) return value
+  throw new UsageError(`--strategy takes ${STRATEGIES.join(', ')} or default`)
+}
+
+/** Of `--enable` and `--disable`; undefined when neither was said. */
+export function onOff(values: { enable?: boolean; disable?: boolean }): boolean | undefined {
+  if (values.enable && values.disable) throw new UsageError('--enable or --disable, not both')
+  if (values.enable) return true
+  return values.disable ? false : undefined
 }

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import type { Deps } from '@/deps'
+import { healthOf } from '@/domain/providers'
 import { guarded, type HttpDeps } from './guard'
 import { operation } from './operation'
 import { HealthBody } from './schemas'
@@ -36,19 +37,29 @@ async function check(deps: Deps, health: Health) {
   const database = databaseState(deps)
   const runner = health.runner()
   const storage = await health.storage()
+  const providers = providerStates(deps)
   const canTakeJobs = database === 'ok' && runner === 'ok' && storage === 'ok'
+  // A vendor in trouble is no reason to restart us: others may serve, and what is theirs will come back.
+  const isImpaired = Object.values(providers).some(state => IMPAIRED.has(state))
+  const fit = isImpaired ? 'degraded' : 'healthy'
   return {
     status: canTakeJobs ? 200 : 503,
     body: {
-      status: canTakeJobs ? 'healthy' : 'unhealthy',
+      status: canTakeJobs ? fit : 'unhealthy',
       version: health.version,
-      checks: {
-        database,
-        storage,
-        runner,
-        providers: Object.fromEntries(deps.providers.names().map(name => [name, 'ok'])),
-      },
+      checks: { database, storage, runner, providers },
     },
+  }
+}
+
+const IMPAIRED = new Set(['down', 'degraded'])
+
+/** Words only: what a vendor said is for the operator. Nothing is known of them without a database. */
+function providerStates(deps: Deps): Record<string, string> {
+  try {
+    return healthOf(deps)
+  } catch {
+    return {}
   }
 }
 

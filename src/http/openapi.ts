@@ -180,7 +180,6 @@ export function codesOf(operation: Operation): ErrorCode[] {
     if (operation.path.includes(':external_id')) codes.add('missing_user')
     if (access.keys === 'secret') codes.add('forbidden')
   }
-  if (operation.id === 'generate') codes.add('forbidden')
   return [...codes]
 }
 

@@ -3,6 +3,7 @@ import { formatId } from '@/base/ids'
 import type { Deps } from '@/deps'
 import { describeInput, type Model } from '@/domain/catalog'
 import * as files from '@/domain/files'
+import type { ExplainedAttempt } from '@/domain/generation'
 import { describeFailure, type JobView } from '@/domain/jobs'
 import type { Entry } from '@/domain/ledger'
 import type { User } from '@/domain/users'
@@ -36,6 +37,35 @@ export function presentJob(deps: Deps, baseUrl: string, job: JobView) {
     error: failure?.message ?? null,
     error_code: job.errorCode,
     retryable: failure?.isRetryable ?? null,
+  }
+}
+
+/** One try and what was weighed before it, for whoever runs the app. */
+export function presentAttempt(attempt: ExplainedAttempt) {
+  return {
+    number: attempt.number,
+    provider: attempt.provider,
+    provider_model: attempt.providerModel,
+    state: attempt.state,
+    reason: attempt.reason,
+    strategy: attempt.decision?.strategy ?? null,
+    considered: (attempt.decision?.considered ?? []).map(route => ({
+      provider: route.provider,
+      provider_model: route.providerModel,
+      priority: route.priority,
+      verdict: route.verdict,
+      until: time(route.until),
+      score: route.score,
+      success: route.success,
+      latency_ms: whole(route.latencyMs),
+      cost_micro_usd: whole(route.costMicroUsd),
+      quality: whole(route.quality),
+    })),
+    error_kind: attempt.errorKind,
+    is_permanent: attempt.isPermanent,
+    cost_micro_usd: attempt.costMicroUsd,
+    started_at: isoSeconds(attempt.startedAt),
+    finished_at: time(attempt.finishedAt),
   }
 }
 
@@ -89,4 +119,9 @@ export function presentModel(deps: Deps, model: Model, isAvailable: boolean) {
 
 function time(ms: number | null): string | null {
   return ms === null ? null : isoSeconds(ms)
+}
+
+/** Averages have fractions, and the wire's counts have none. */
+function whole(value: number | null): number | null {
+  return value === null ? null : Math.round(value)
 }

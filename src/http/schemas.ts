@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { ERRORS } from '@/base/errors'
+import type { ExplainedAttempt } from '@/domain/generation'
 import { JOB_STATUSES } from '@/domain/jobs'
+import { type Decision, STRATEGIES } from '@/domain/routing'
 import { isExternalId } from '@/domain/users'
 
 /**
@@ -95,7 +97,79 @@ const jobFields = {
   retryable: z.boolean().nullable(),
 }
 
-export const JobBody = z.object(jobFields).meta({ id: 'Job' })
+const STATES = [
+  'starting',
+  'waiting',
+  'produced',
+  'succeeded',
+  'refused',
+  'failed',
+  'unknown',
+  'cancelled',
+] as const satisfies ExplainedAttempt['state'][]
+const ERROR_KINDS = [
+  'rejected',
+  'rate_limited',
+  'unavailable',
+  'unknown_outcome',
+] as const satisfies ExplainedAttempt['errorKind'][]
+const VERDICTS = [
+  'chosen',
+  'ready',
+  'resting',
+  'probing',
+  'full',
+  'tried',
+  'refused',
+] as const satisfies Decision['considered'][number]['verdict'][]
+
+const ConsideredBody = z
+  .object({
+    provider: z.string(),
+    provider_model: z.string(),
+    priority: z.int().meta({ description: 'The lowest comes first.' }),
+    verdict: openWords(VERDICTS),
+    until: time.nullable().meta({ description: 'Until when it could not be taken, where known.' }),
+    score: z.number().nullable().meta({
+      description: 'What the strategy made of it, 0 to 1; null where it was not weighed.',
+    }),
+    success: z.number().nullable().meta({ description: 'Share of its jobs that ended well.' }),
+    latency_ms: z.int().nullable(),
+    cost_micro_usd: z.int().nullable(),
+    quality: z.int().meta({ description: '0 to 100, as the catalogue says.' }),
+  })
+  .meta({ id: 'ConsideredRoute' })
+
+const AttemptBody = z
+  .object({
+    number: z.int(),
+    provider: z.string(),
+    provider_model: z.string(),
+    state: openWords(STATES),
+    reason: z.string().meta({ description: 'Why this provider, in words.' }),
+    strategy: openWords(STRATEGIES).nullable(),
+    considered: z.array(ConsideredBody).meta({
+      description: 'Every route of the model, best first; none where nothing was weighed.',
+    }),
+    error_kind: openWords(ERROR_KINDS).nullable(),
+    is_permanent: z
+      .boolean()
+      .meta({ description: 'The provider is not asked again for this job.' }),
+    cost_micro_usd: z.int().nullable(),
+    started_at: time,
+    finished_at: time.nullable(),
+  })
+  .meta({ id: 'JobAttempt' })
+
+export const JobBody = z
+  .object({
+    ...jobFields,
+    routing: z
+      .array(AttemptBody)
+      .optional()
+      .meta({ description: 'Only with `explain=1`: every try of the job, oldest first.' }),
+  })
+  .meta({ id: 'Job' })
 export const AcceptedJobBody = z
   .object({
     ...jobFields,
@@ -166,7 +240,9 @@ export const HealthBody = z
         database: z.string(),
         storage: z.string(),
         runner: z.string(),
-        providers: z.record(z.string(), z.string()),
+        providers: z.record(z.string(), z.string()).meta({
+          description: 'Each that is in use: `healthy`, `degraded`, `down` or `unknown`.',
+        }),
       })
       .meta({ id: 'HealthChecks' }),
   })

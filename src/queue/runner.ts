@@ -30,10 +30,13 @@ export type RunnerOptions = {
 }
 
 const POOLS: Pool[] = ['jobs', 'polls', 'deliveries', 'chores', 'quarantine']
-/** Slots. A slot is held while a vendor answers a start or a file is fetched, never while a vendor works. */
+/**
+ * Slots. A slot is held while a vendor answers a start or a file is fetched, never while a vendor works that
+ * can be asked later. Vendors that answer only when they are done have caps of their own, far below this.
+ */
 const BOUNDS: Record<Pool, number> = {
-  jobs: 64,
-  polls: 32,
+  jobs: 192,
+  polls: 64,
   deliveries: 32,
   chores: 8,
   quarantine: 1,

@@ -10,6 +10,7 @@ import * as generation from '@/domain/generation'
 import * as idempotency from '@/domain/idempotency'
 import * as jobs from '@/domain/jobs'
 import * as privacy from '@/domain/privacy'
+import * as providers from '@/domain/providers'
 import * as webhooks from '@/domain/webhooks'
 import { enqueue } from '@/queue/enqueue'
 import type { Kind } from '@/queue/kind'
@@ -25,6 +26,8 @@ const EventPayload = z.object({ event_id: id<EventId>() })
 const DeliveryPayload = z.object({ delivery_id: id<DeliveryId>() })
 const JobPayload = z.object({ job_id: id<JobId>() })
 const UserPayload = z.object({ user_id: id<UserId>() })
+/** Without a name: all of them. */
+const CheckPayload = z.object({ provider: z.string().nullable().default(null) })
 const DiscardPayload = z.object({ first_file_id: id<FileId>(), count: z.int() })
 
 const read = <T>(schema: z.ZodType<T>, task: Task): T => schema.parse(JSON.parse(task.payload))
@@ -97,6 +100,16 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       giveUp: (tx, task) => {
         const payload = JSON.parse(task.payload)
         enqueue(tx, { kind: task.kind, pool: 'chores', payload, runAt: tx.now + DAY })
+      },
+    },
+    'providers.check': {
+      pool: 'chores',
+      timeoutMs: MINUTE,
+      // The next one is ordered in minutes anyway.
+      maxFailures: 1,
+      async handle(claim, _, signal) {
+        await providers.watch(deps, read(CheckPayload, claim.task).provider, signal)
+        return DONE
       },
     },
     'keys.note_use': {

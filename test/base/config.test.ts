@@ -17,6 +17,7 @@ const NOTHING_SET = {
   logLevel: 'info',
   addressRateLimit: 60,
   allowPrivateDestinations: [],
+  providerKeys: {},
   notYetUsed: [],
 }
 
@@ -113,6 +114,42 @@ const CASES: Record<Name, { good: [string, object][]; bad: string[] }> = {
     ],
     bad: ['http://127.0.0.1:1', '10.0.0.0/64'],
   },
+  REPLICATE_API_TOKEN: keyCases('REPLICATE_API_TOKEN'),
+  FAL_KEY: keyCases('FAL_KEY'),
+  OPENAI_API_KEY: keyCases('OPENAI_API_KEY'),
+  GOOGLE_AI_API_KEY: keyCases('GOOGLE_AI_API_KEY'),
+  OPENROUTER_API_KEY: keyCases('OPENROUTER_API_KEY'),
+  DEFAPI_API_KEY: keyCases('DEFAPI_API_KEY'),
+  RUNWAYML_API_SECRET: keyCases('RUNWAYML_API_SECRET'),
+  LUMAAI_API_KEY: keyCases('LUMAAI_API_KEY'),
+}
+
+/** A key of a vendor goes into a header as it is. */
+function keyCases(name: string): { good: [string, object][]; bad: string[] } {
+  const taken = (key: string): [string, object] => [key, { providerKeys: { [name]: key } }]
+  return {
+    good: [
+      taken('x'),
+      taken('r8_Abc-123'),
+      taken('11111111-2222-3333-4444-555555555555:0123456789abcdef'),
+      taken('~!@#$%^&*()'),
+      taken('k'.repeat(1_000)),
+    ],
+    bad: [
+      'two words',
+      ' before it',
+      'behind it ',
+      'line\nbreak',
+      'line\r\nX-Injected: 1',
+      'behind it\n',
+      'a\ttab',
+      'nul\u0000byte',
+      'sch\u00f6n-key',
+      'zero\u200bwidth',
+      '\u201cquoted\u201d',
+      'k'.repeat(1_001),
+    ],
+  }
 }
 
 function refusal(environment: Record<string, string>): string {
@@ -136,7 +173,7 @@ describe('the environment', () => {
 
   test('says by an empty variable that it is not set', () => {
     const empty = Object.fromEntries(Object.keys(VARIABLES).map(name => [name, '']))
-    expect(readConfig({ ...empty, OPENAI_API_KEY: '' })).toEqual(NOTHING_SET as never)
+    expect(readConfig({ ...empty, CDN_URL: '' })).toEqual(NOTHING_SET as never)
   })
 
   for (const [name, { good, bad }] of Object.entries(CASES)) {
@@ -167,8 +204,8 @@ describe('the environment', () => {
   })
 
   test('names what a coming version will read, and takes nothing from it', () => {
-    const config = readConfig({ REPLICATE_API_TOKEN: 'r8_secret', MONTHLY_BUDGET_USD: '50' })
-    expect(config.notYetUsed).toEqual(['REPLICATE_API_TOKEN', 'MONTHLY_BUDGET_USD'])
-    expect(JSON.stringify(config)).not.toContain('r8_secret')
+    const config = readConfig({ R2_SECRET_ACCESS_KEY: 'of-a-bucket', MONTHLY_BUDGET_USD: '50' })
+    expect(config.notYetUsed).toEqual(['R2_SECRET_ACCESS_KEY', 'MONTHLY_BUDGET_USD'])
+    expect(JSON.stringify(config)).not.toContain('of-a-bucket')
   })
 })

@@ -168,6 +168,37 @@ describe('secrets', () => {
     }
   })
 
+  test('of vendors are masked by their shape, and by the names of their variables', () => {
+    const hex = '0123456789abcdef'
+    for (const key of [
+      `r8_${'aB3'.repeat(12)}x`,
+      `sk-proj-${'aB3_-'.repeat(10)}`,
+      `sk-or-v1-${hex.repeat(4)}`,
+      `dk-${'aB3'.repeat(10)}`,
+      `AIza${'Sy_-aB3'.repeat(5)}`,
+      `key_${hex.repeat(8)}`,
+      `luma-11111111-2222-3333-4444-555555555555-${hex}`,
+      `11111111-2222-3333-4444-555555555555:${hex.repeat(2)}`,
+    ]) {
+      const error = new Error(`401: bad key ${key}`, { cause: new Error(`sent "${key}"`) })
+      const line = lineOf({ url: `https://x.example/?key=${key}&a=1`, error }, `sent ${key}.`)
+      const text = JSON.stringify(line)
+      expect(text).not.toContain(key.slice(8))
+      expect(text).not.toContain(key.slice(0, -8))
+      expect(line).toMatchObject({
+        message: 'sent [redacted].',
+        url: 'https://x.example/?key=[redacted]&a=1',
+      })
+    }
+    const names = ['REPLICATE_API_TOKEN', 'FAL_KEY', 'OPENAI_API_KEY', 'RUNWAYML_API_SECRET']
+    for (const name of [...names, 'falKey', 'provider_key', 'x-goog-api-key']) {
+      expect(lineOf({ [name]: 'plain words' })[name]).toBe('[redacted]')
+    }
+    expect(lineOf({ config: { providerKeys: { ANY: 'plain words' } } }).config).toEqual({
+      providerKeys: '[redacted]',
+    })
+  })
+
   test('that were mistyped are masked too: one character more, or cut anywhere in the second half', () => {
     for (const near of [`${KEY}x`, KEY.slice(0, -1), KEY.slice(0, -6), KEY.slice(0, -20)]) {
       const text = JSON.stringify(lineOf({ sent: `it was ${near}` }))
@@ -183,6 +214,8 @@ describe('secrets', () => {
       key_display: 'pm_live_abcd',
       job: 'job_06fk2m3n4p5',
       text: 'the app was live_and well, whsec_ is a prefix',
+      more: 'task-or-desk-with-many-words, key_06fk2m3n4p5, luma-photon-flash-1, sk-1',
+      request: '11111111-2222-3333-4444-555555555555',
     })
     expect(line).toMatchObject({
       tokens: 5,
@@ -191,6 +224,8 @@ describe('secrets', () => {
       key_display: 'pm_live_abcd',
       job: 'job_06fk2m3n4p5',
       text: 'the app was live_and well, whsec_ is a prefix',
+      more: 'task-or-desk-with-many-words, key_06fk2m3n4p5, luma-photon-flash-1, sk-1',
+      request: '11111111-2222-3333-4444-555555555555',
     })
   })
 })

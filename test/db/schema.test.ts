@@ -217,6 +217,7 @@ test('a row goes in and comes out with the types that the schema promises', () =
     isEnabled: false,
     createdAt: 1,
     updatedAt: 1,
+    strategy: 'balanced',
   }
   const key: schema.ApiKeyRow = {
     id: 3 as KeyId,

@@ -119,6 +119,23 @@ describe('exit codes', () => {
     ['tokens', 'grant', '--app', 'x', '--user', 'me', '--amount', '5'],
     ['ledger'],
     ['openapi', '--yaml'],
+    ['providers'],
+    ['providers', 'set-key'],
+    ['providers', 'set-key', 'fal', '--key', 'x'],
+    ['providers', 'test', 'fal', 'openai'],
+    ['providers', 'pause'],
+    ['models'],
+    ['models', 'show'],
+    ['models', 'set', 'flux-schnell'],
+    ['models', 'set', 'flux-schnell', '--strategy', 'dearest'],
+    ['models', 'set', 'flux-schnell', '--enable', '--disable'],
+    ['models', 'set', 'flux-schnell', '--token-cost', 'free'],
+    ['routes', 'list'],
+    ['routes', 'set', 'flux-schnell', '--priority', '1'],
+    ['routes', 'set', 'flux-schnell', 'fal'],
+    ['routes', 'set', 'flux-schnell', 'fal', '--quality', 'high'],
+    ['apps', 'set', '--app', 'x'],
+    ['apps', 'set', '--app', 'x', '--strategy', 'dearest'],
   ]
   test.concurrent(
     'wrong use ends with 2, says what is right on standard error, and makes nothing',
@@ -146,6 +163,22 @@ describe('exit codes', () => {
     [['keys', 'revoke', 'key_00000000000'], /^there is no such key; `hub keys list --app S` shows/],
     [['keys', 'revoke', 'mistyped'], /^there is no such key; `hub keys list --app S` shows/],
     [['tokens', 'grant', '--app', 'none', '--user', 'u', '--amount', '1'], /^there is no app none/],
+    [['apps', 'set', '--app', 'none', '--strategy', 'best'], /^there is no app none; `hub apps/],
+    [['models', 'show', 'none'], /^there is no model none; `hub models list` shows/],
+    [['models', 'set', 'none', '--enable'], /^there is no model none; `hub models list` shows/],
+    [['models', 'set', 'flux-schnell', '--token-cost', '1000001'], /^--token-cost must be a whole/],
+    [['routes', 'set', 'none', 'fal', '--enable'], /^there is no model none; `hub models list`/],
+    [
+      ['routes', 'set', 'flux-schnell', 'none', '--enable'],
+      /^none has no route for flux-schnell; /,
+    ],
+    [['routes', 'set', 'flux-schnell', 'fal', '--quality', '101'], /^--quality must be a whole/],
+    [
+      ['routes', 'set', 'flux-schnell', 'fal', '--max-concurrent', '0'],
+      /^--max-concurrent must be a whole/,
+    ],
+    [['providers', 'remove-key', 'none'], /^there is no provider none; `hub providers list`/],
+    [['providers', 'resume', 'none'], /^there is no provider none; `hub providers list`/],
   ]
   test.concurrent(
     'what cannot be done ends with 1 and one sentence on standard error',
@@ -171,6 +204,8 @@ describe('exit codes', () => {
         ['keys', 'list', '--app', 'x'],
         ['tokens', 'grant', '--app', 'x', '--user', 'u', '--amount', '1'],
         ['ledger', 'verify'],
+        ['providers', 'list'],
+        ['models', 'list'],
       ]) {
         const { code, stderr } = await runHub(args, { folder })
         expect([args, code]).toEqual([args, 1])

@@ -114,6 +114,7 @@ const CALLERS: Record<string, (person: Person) => Promise<Send> | Send> = {
 /** A request that would succeed for whoever may make it. */
 const REQUESTS: Record<string, (person: Person, mode: Mode) => [string, string, unknown?]> = {
   generate: () => ['POST', '/api/v1/generate', { model: MODEL, input: { prompt: 'a' } }],
+  generateImage: () => ['POST', '/api/v1/image/flux', { model: MODEL, prompt: 'a' }],
   getJob: ({ jobs }, mode) => ['GET', `/api/v1/jobs/${jobs[mode]}`],
   listJobs: () => ['GET', '/api/v1/jobs'],
   cancelJob: ({ jobs }, mode) => ['POST', `/api/v1/jobs/${jobs[mode]}/cancel`],
@@ -132,6 +133,7 @@ const REQUESTS: Record<string, (person: Person, mode: Mode) => [string, string, 
   ],
   listTokenEntries: ({ name }) => ['GET', `/api/v1/users/${name}/tokens`],
   listModels: () => ['GET', '/api/v1/models'],
+  getModel: () => ['GET', `/api/v1/models/${MODEL}`],
   getHealth: () => ['GET', '/api/health'],
   getShortHealth: () => ['GET', '/health'],
   getFile: () => ['GET', '/files/fil_00000000000.png'],
@@ -154,6 +156,7 @@ const REFUSALS: Record<string, { status: number; code: string; required_scope?: 
 // contradicts the name, a late token, a forged one.
 const TABLE: Record<string, string> = {
   generate: 'K I I I I  202   U 202   U  202   U   T   T  202 202 202   X   X   X',
+  generateImage: 'K I I I I  202   U 202   U  202   U   T   T  202 202 202   X   X   X',
   getJob: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   listJobs: 'K I I I I  200 200 200   U  200 200   T   T  200 200 200   X   X   X',
   cancelJob: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
@@ -161,6 +164,7 @@ const TABLE: Record<string, string> = {
   getUser: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   listTokenEntries: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   listModels: 'K I I I I  200 200 200 200  200 200   T 200  200 200 200   X   X   X',
+  getModel: 'K I I I I  200 200 200 200  200 200   T 200  200 200 200   X   X   X',
   listUsers: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
   createUser: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
   updateUser: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',

@@ -150,7 +150,9 @@ type Draft = {
 
 /** Where a body comes in there is most to get wrong. */
 const OPERATIONS_BY_WEIGHT = OPERATIONS.flatMap(operation =>
-  Array<typeof operation>(operation.id === 'generate' ? 8 : operation.body ? 3 : 1).fill(operation),
+  Array<typeof operation>(operation.id.startsWith('generate') ? 8 : operation.body ? 3 : 1).fill(
+    operation,
+  ),
 )
 
 function draft(die: Die): Draft {
@@ -187,6 +189,7 @@ const SPOILS: ((die: Die, it: Draft) => void)[] = [
       'status',
       'model',
       'user_id',
+      'explain',
       'exp',
       'sig',
       '__proto__',

@@ -20,7 +20,7 @@ const GOOD = {
   database: 'ok',
   storage: 'ok',
   runner: 'ok',
-  providers: expect.objectContaining({ sandbox: 'ok' }),
+  providers: { sandbox: 'healthy' },
 }
 
 describe.each(PATHS)('%s', path => {
@@ -39,6 +39,67 @@ describe.each(PATHS)('%s', path => {
     const answer = await door(options).get(path)
     expect(answer.status).toBe(503)
     expect(answer.json()).toMatchObject({ status: 'unhealthy', checks: { ...GOOD, ...checks } })
+  })
+})
+
+describe('of providers', () => {
+  /** Two vendors with keys, and one that somebody switched off. */
+  async function hubWith(health: Record<string, string>): Promise<TestHub> {
+    const providerKeys = { REPLICATE_API_TOKEN: 'r8_secret', FAL_KEY: 'fal_secret' }
+    const made = await testHub({ isRunning: false, config: { providerKeys } })
+    const { sqlite } = made.deps.db
+    for (const [name, word] of Object.entries(health)) {
+      sqlite.run("UPDATE providers SET health = ?, health_message = 'r8_secret' WHERE name = ?", [
+        word,
+        name,
+      ])
+    }
+    made.deps.cache.clear()
+    return made
+  }
+
+  const UNCHECKED = { replicate: 'unknown', fal: 'unknown' }
+  const cases: [string, Record<string, string>, string][] = [
+    ['nobody has checked', {}, 'healthy'],
+    ['all are well', { replicate: 'healthy', fal: 'healthy' }, 'healthy'],
+    ['one is down', { replicate: 'healthy', fal: 'down' }, 'degraded'],
+    ['one is degraded', { replicate: 'degraded' }, 'degraded'],
+    ['all are down', { replicate: 'down', fal: 'down' }, 'degraded'],
+  ]
+  test.each(cases)('where %s: %p is %s', async (_, health, status) => {
+    const other = await hubWith(health)
+    try {
+      const answer = await apiClient(httpDoor(other.deps)).get('/api/health')
+      expect([answer.status, answer.json()]).toEqual([
+        200,
+        {
+          status,
+          version: 'test',
+          checks: { ...GOOD, providers: { sandbox: 'healthy', ...UNCHECKED, ...health } },
+        },
+      ])
+      expect(answer.text).not.toContain('secret')
+      const stopped = apiClient(httpDoor(other.deps, { runner: () => 'stopped' }))
+      const ill = await stopped.get('/api/health')
+      expect([ill.status, ill.json().status]).toEqual([503, 'unhealthy'])
+    } finally {
+      await other.close()
+    }
+  })
+  test('those that are not in use do not count', async () => {
+    const health = { openai: 'down', replicate: 'down', sandbox: 'down' }
+    const other = await hubWith(health)
+    try {
+      const { sqlite } = other.deps.db
+      sqlite.run("UPDATE providers SET is_enabled = 0 WHERE name = 'replicate'")
+      other.deps.cache.clear()
+      const answer = await apiClient(httpDoor(other.deps)).get('/health')
+      expect(answer.json()).toMatchObject({ status: 'healthy' })
+      const { checks } = answer.json<{ checks: { providers: object } }>()
+      expect(checks.providers).toEqual({ sandbox: 'healthy', fal: 'unknown' })
+    } finally {
+      await other.close()
+    }
   })
 })
 

@@ -69,7 +69,7 @@ describe.each(OPERATIONS.map(({ id }) => id))('%s', id => {
     for (const place of json ? [...placesIn(json), ['idempotency_key'], ['more']] : []) {
       for (const value of VALUES) {
         const body = withAt(json, place, value)
-        const user = id === 'generate' ? { user: 'ann' } : {}
+        const user = id.startsWith('generate') ? { user: 'ann' } : {}
         const answer = await client.send(method, path, { ...secret(), ...user, json: body })
         look(`${place.join('.')}=${JSON.stringify(value)?.slice(0, 40)}`, answer)
       }
@@ -88,7 +88,7 @@ describe.each(OPERATIONS.map(({ id }) => id))('%s', id => {
     const { method, path, json } = request()
     const [bare = '', query = ''] = path.split('?')
     const segments = bare.split('/')
-    const own = [job, 'ann', 'fil_00000000001.png', 'sandbox', 'att_00000000001']
+    const own = [job, 'ann', 'flux', 'sdxl', 'fil_00000000001.png', 'sandbox', 'att_00000000001']
     for (const value of VALUES.filter(value => typeof value === 'string')) {
       const text = encodeURIComponent(String(value)).slice(0, 4_000)
       for (const [i, segment] of segments.entries()) {

@@ -15,6 +15,7 @@ import { type GoodRequest, goodRequests } from './good-requests'
 let hub: TestHub
 let client: Client
 let shop: Tenant
+let poor: Tenant
 let narrow: Tenant
 let closed: Tenant
 
@@ -22,6 +23,7 @@ beforeAll(async () => {
   hub = await testHub({ isRunning: false, config: { addressRateLimit: 1_000_000 } })
   client = apiClient(httpDoor(hub.deps))
   shop = await tenant(hub.deps, { welcomeGrant: 100 })
+  poor = await tenant(hub.deps)
   narrow = await tenant(hub.deps, { rateLimitPerUser: 1, rateLimitPerApp: 1 })
   closed = await tenant(hub.deps)
   hub.deps.db.sqlite.run('UPDATE apps SET is_enabled = 0 WHERE id = ?', [closed.app.id])
@@ -29,6 +31,8 @@ beforeAll(async () => {
 afterAll(() => hub.close())
 
 const GUARDED = OPERATIONS.filter(({ access }) => access !== 'public') as Operation[]
+
+const STARTS_JOBS = ['generate', 'generateImage']
 
 let people = 0
 /** Somebody new with a job in the queue, and a good request of the operation about them. */
@@ -58,9 +62,10 @@ const WAYS: Record<string, Way> = {
     return id === 'createUser' ? (await sendTo(client, request, secret())).status : null
   },
   async 'what the caller has already'({ id }) {
-    if (id !== 'listModels') return null
+    if (!['listModels', 'getModel'].includes(id)) return null
     const headers = { 'if-none-match': '*' }
-    return (await client.get('/api/v1/models', { ...secret(), headers })).status
+    const { path } = (await fresh(id)).request
+    return (await client.get(path, { ...secret(), headers })).status
   },
   async 'a user id that is none'({ id }) {
     const { request } = await fresh(id)
@@ -70,9 +75,9 @@ const WAYS: Record<string, Way> = {
     return (await sendTo(client, (await fresh(id)).request, {})).status
   },
   async 'no tokens'({ id }) {
-    if (id !== 'generate') return null
+    if (!STARTS_JOBS.includes(id)) return null
     const { request } = await fresh(id)
-    return (await sendTo(client, request, { key: narrow.keys.test.secret, user: 'poor' })).status
+    return (await sendTo(client, request, { key: poor.keys.test.secret, user: 'poor' })).status
   },
   async 'an app that is switched off'({ id }) {
     const { user, request } = await fresh(id)
@@ -80,13 +85,14 @@ const WAYS: Record<string, Way> = {
   },
   async 'a model that is not'({ id }) {
     const { user, request } = await fresh(id)
-    if (id !== 'generate') return null
+    if (id === 'getModel') return (await client.get('/api/v1/models/none', secret())).status
+    if (!STARTS_JOBS.includes(id)) return null
     const json = { ...request.json, model: 'no-such-model' }
     return (await sendTo(client, { ...request, json }, forUser(user))).status
   },
   async 'somebody else'({ id, path, body }) {
     const isAboutSomebody = path.includes(':') || ['createUser', 'grantTokensBatch'].includes(id)
-    if (!isAboutSomebody || (id === 'generate' && body)) return null
+    if (!isAboutSomebody || (STARTS_JOBS.includes(id) && body)) return null
     return (await sendTo(client, (await fresh(id)).request, forUser('mallory'))).status
   },
   async 'a job that has ended'({ id }) {

@@ -6,6 +6,8 @@ import { holdTheLock, type LockReport } from '@test/e2e/locks'
 import { workInTheShell } from '@test/e2e/shell-beside'
 import { stopAmidWork } from '@test/e2e/shutdown'
 import { startVendor } from '@test/e2e/vendor'
+import { FAULT_MATRIX } from '@test/matrix/figure'
+import { measureKillMatrix } from '@test/matrix-kill/matrix'
 import { STEPS } from '@test/support/crash-points'
 import { startHub } from '@test/support/process'
 
@@ -27,6 +29,8 @@ const problemsOf = (problems: string[]) =>
   problems.length === 0 ? '' : `; ${problems.slice(0, 5)}`
 
 export const FIGURES: readonly Figure[] = [
+  FAULT_MATRIX,
+  { name: 'crash: kill -9 at each vendor, at each moment of a start', measure: measureKillMatrix },
   {
     name: `crash: each step of each kind of job, ${KILLS_A_STEP} kills alone and ${KILLS_BESIDE} beside ${BESIDE} more`,
     async measure(details) {

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
 import { ProviderError, type ProviderErrorKind } from '@/providers/errors'
 import type {
+  CallbackContext,
   CallbackHint,
   Done,
   Operation,
@@ -21,7 +23,7 @@ import type {
 export function conformance(
   name: string,
   make: () => Harness | Promise<Harness>,
-  { modes, can }: { modes: readonly Mode[]; can: readonly Capability[] },
+  { modes, can, callbacks = 'signed' }: Declared,
 ): void {
   describe(`${name} conforms`, () => {
     let open: Harness | null = null
@@ -116,7 +118,16 @@ export function conformance(
         await expectKind(poll(provider, operation, aborted), 'unknown_outcome', aborted)
       })
 
-      for (const [what, answer] of [...BROKEN_ANSWERS, ...BROKEN_VENDOR]) {
+      test('a poll without a key does not end the job', async () => {
+        const { provider, input, ctx } = await situation('async_done')
+        if (provider.isKeyless) return
+        const started = await orProviderError(provider.start(input, ctx), ctx)
+        const { operation } = expectPending(started, ctx)
+        const keyless = { ...ctx, apiKey: null }
+        await expectKind(poll(provider, operation, keyless), 'unknown_outcome', keyless)
+      })
+
+      for (const [what, answer] of [...BROKEN_ANSWERS, ...UNSENT, ...BROKEN_VENDOR]) {
         test(`${what} to a poll does not end the job`, async () => {
           const { provider, input, ctx } = await situation('async_done')
           const started = await orProviderError(provider.start(input, ctx), ctx)
@@ -145,6 +156,32 @@ export function conformance(
         const error = await expectKind(provider.start(input, ctx), kind, ctx)
         if (kind === 'rate_limited') expect(error.retryAfterMs).toBeGreaterThan(0)
         await verify?.()
+      })
+    }
+
+    test('without a key nothing starts, however often it is tried', async () => {
+      const { provider, input, ctx } = await situation(firstOf(modes))
+      if (provider.isKeyless) return
+      const keyless = { ...ctx, apiKey: null, fetch: nobodyAsks }
+      const error = await expectKind(provider.start(input, keyless), 'unavailable', keyless)
+      expect(error.isPermanent).toBe(true)
+    })
+
+    test('a key that the vendor refuses is refused for good, and is not repeated', async () => {
+      const { provider, input, ctx } = await situation(firstOf(modes))
+      if (provider.isKeyless) return
+      const refused = { ...ctx, fetch: async () => unauthorized(ctx) }
+      const error = await expectKind(provider.start(input, refused), 'unavailable', refused)
+      expect(error.isPermanent).toBe(true)
+    })
+
+    for (const [what, answer] of UNSENT) {
+      test(`${what} is proof that nothing began`, async () => {
+        const { provider, input, ctx } = await situation(firstOf(modes))
+        if (provider.isKeyless) return
+        const unsent = { ...ctx, fetch: answer }
+        const error = await expectKind(provider.start(input, unsent), 'unavailable', unsent)
+        expect(error.isPermanent).toBe(false)
       })
     }
 
@@ -203,17 +240,33 @@ export function conformance(
       test('a start is found by its reference, and one that never was is not', async () => {
         const { provider, input, ctx } = await situation(firstOf(modes))
         const find = (reference: string) =>
-          orProviderError(must(provider.find?.(reference, ctx)), ctx)
+          orProviderError(must(provider.find?.(reference, ctx, input)), ctx)
         expect(await find(ctx.reference)).toBeNull()
-        await orProviderError(provider.start(input, ctx), ctx)
+        const started = await orProviderError(provider.start(input, ctx), ctx)
         const found = await find(ctx.reference)
         if (!found) throw new Error('the start was not found')
-        expectAnswer(found, input, ctx)
+        if (started.state === 'done' || found.state === 'done') {
+          return expectAnswer(found, input, ctx)
+        }
+        expect(found.operation).toEqual(started.operation)
+        expectDone(await pollToEnd(provider, found, ctx), input)
       })
     }
 
-    if (can.includes('parseCallback')) callbackTests(harness)
+    if (!can.includes('parseCallback')) return
+    if (callbacks === 'signed') callbackTests(harness)
+    else unsignedCallbackTests(harness)
   })
+}
+
+export type Declared = {
+  modes: readonly Mode[]
+  can: readonly Capability[]
+  /**
+   * `unsigned`: this vendor signs nothing, so that whoever knows the address may say anything. Then a
+   * callback is no more than a hint to ask.
+   */
+  callbacks?: 'signed' | 'unsigned'
 }
 
 export type Capability = 'cancel' | 'parseCallback' | 'find' | 'check'
@@ -262,7 +315,7 @@ export type Harness = {
 export type TrueCallback = {
   rawBody: Uint8Array
   headers: Headers
-  ctx: Pick<ProviderContext, 'nowMs' | 'apiKey' | 'fetch'>
+  ctx: CallbackContext
   hint: CallbackHint
 }
 
@@ -284,17 +337,21 @@ export function imageInput(changes: Partial<ProviderInput> = {}): ProviderInput 
 }
 
 /**
- * A context with a fixed time, a key that must turn up nowhere, and no network unless one is given.
+ * A context with a fixed time, ten minutes of it, a key that must turn up nowhere, and no network unless one
+ * is given.
  */
 export function providerContext(changes: Partial<ProviderContext> = {}): ProviderContext {
+  const { nowMs = 1_760_000_000_000 } = changes
   return {
     fetch: () => Promise.reject(new TypeError('this test has no network')),
     apiKey: 'key-that-nobody-may-see',
+    webhookSecret: null,
     signal: new AbortController().signal,
     reference: 'att_conformance',
     attemptNumber: 1,
     callbackUrl: null,
-    nowMs: 1_760_000_000_000,
+    nowMs,
+    deadlineMs: nowMs + 10 * 60_000,
     ...changes,
   }
 }
@@ -321,6 +378,28 @@ const BROKEN_VENDOR: [string, ProviderContext['fetch']][] = [500, 502, 503, 504]
   `a status ${status}`,
   async () => new Response('{"error": "try later"}', { status }),
 ])
+
+/** Surely no byte of a request reached the vendor; but that ends no job that it has. */
+const UNSENT: [string, ProviderContext['fetch']][] = [
+  [
+    'a connection that is refused',
+    () => Promise.reject(new FetchFailure('connection_refused', false)),
+  ],
+  [
+    'an address that may not be called',
+    () => Promise.reject(new BlockedDestination('it is a private address')),
+  ],
+]
+
+const nobodyAsks: ProviderContext['fetch'] = () => {
+  throw new Error('asked without a key')
+}
+
+/** It quotes the key, as some do. */
+function unauthorized({ apiKey }: ProviderContext): Response {
+  const message = `Invalid key: ${apiKey}`
+  return Response.json({ error: { message }, detail: message }, { status: 401 })
+}
 
 function page(body: string, type: string): Response {
   return new Response(body, { status: 200, headers: { 'content-type': type } })
@@ -498,6 +577,77 @@ const FORGERIES: [string, (callback: TrueCallback) => TrueCallback][] = [
   ['that is a day old', callback => ({ ...callback, ctx: later(callback.ctx, 24 * 3_600_000) })],
   ['of tomorrow', callback => ({ ...callback, ctx: later(callback.ctx, -24 * 3_600_000) })],
 ]
+
+function unsignedCallbackTests(harness: () => Promise<Harness>): void {
+  async function callbackOf({ provider, callback }: Harness) {
+    if (!provider.parseCallback || !callback) throw new Error('a callback is declared, none given')
+    const { rawBody, headers, ctx, hint } = await callback()
+    const read = (body: Uint8Array) => orRejected(provider.parseCallback?.(body, headers, ctx))
+    return { rawBody, hint, read }
+  }
+
+  test('a true callback is read, and names no operation: that could be anybody’s', async () => {
+    const { rawBody, hint, read } = await callbackOf(await harness())
+    expect(await read(rawBody)).toEqual(hint)
+    expect(hint).not.toHaveProperty('operation')
+  })
+
+  for (const [what, body] of MALFORMED) {
+    test(`a callback that is ${what} is refused`, async () => {
+      const { rawBody, read } = await callbackOf(await harness())
+      await expect(read(body(rawBody))).resolves.toBe('rejected')
+    })
+  }
+
+  test('nothing that a callback says becomes a result', async () => {
+    const open = await harness()
+    const { input, ctx } = await open.scenario('async_done')
+    const started = await orProviderError(open.provider.start(frozen(input), ctx), ctx)
+    const pending = expectPending(started, ctx)
+    const { rawBody, hint, read } = await callbackOf(open)
+    expect(await read(withPlanted(rawBody))).toEqual(hint)
+    const { outputs } = expectDone(await pollToEnd(open.provider, pending, ctx), input)
+    const addresses = outputs.flatMap(output => ('url' in output ? output.url : []))
+    expect(addresses).not.toContain(PLANTED)
+  })
+}
+
+async function orRejected(
+  reading: Promise<CallbackHint> | undefined,
+): Promise<CallbackHint | 'rejected'> {
+  try {
+    return await must(reading)
+  } catch (error) {
+    expectOurs(error, 'rejected', providerContext())
+    return 'rejected'
+  }
+}
+
+const MALFORMED: [string, (trueBody: Uint8Array) => Uint8Array][] = [
+  ...['', 'null', '7', '"done"', '[]', '{}', '<html>'].map((text): [string, () => Uint8Array] => [
+    text || 'empty',
+    () => Buffer.from(text),
+  ]),
+  ['cut short', body => body.subarray(0, Math.floor(body.length / 2))],
+  ['no text', () => Uint8Array.from([0xff, 0xfe, 0x00, 0x80])],
+  ['made of ids that are objects', body => planted(body, text => ({ text }))],
+]
+
+const PLANTED = 'https://planted.example/picture.png'
+
+/** The same event, with other addresses wherever there are some, and where there are none. */
+function withPlanted(body: Uint8Array): Uint8Array {
+  const changed = planted(body, text => (text.startsWith('https://') ? PLANTED : text))
+  const more = { assets: { image: PLANTED, video: PLANTED }, output: [PLANTED], result: [PLANTED] }
+  return Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(changed).toString()), ...more }))
+}
+
+function planted(body: Uint8Array, change: (text: string) => unknown): Uint8Array {
+  const value = JSON.parse(Buffer.from(body).toString(), (_, inner) =>
+    typeof inner === 'string' ? change(inner) : inner,
+  )
+  return Buffer.from(JSON.stringify(value))
+}
 
 function withAnotherByte(bytes: Uint8Array): Uint8Array {
   const changed = bytes.slice()

@@ -33,7 +33,7 @@ afterEach(async () => {
 
 const waiting = () =>
   rows<{ kind: string }>(on, 'SELECT kind FROM tasks ORDER BY kind').map(task => task.kind)
-const ALL = ['database.tidy', 'idempotency.forget', 'keys.note_use']
+const ALL = ['database.tidy', 'idempotency.forget', 'keys.note_use', 'providers.check']
 
 async function ticked(): Promise<string[]> {
   tick()
@@ -64,7 +64,7 @@ describe('time orders', () => {
     await run(on)
     const expected: [number, string[]][] = [
       [MINUTE, ['keys.note_use']],
-      [5 * MINUTE, ['database.tidy', 'keys.note_use']],
+      [5 * MINUTE, ['database.tidy', 'keys.note_use', 'providers.check']],
       [6 * MINUTE, ['keys.note_use']],
       [HOUR, ALL],
     ]

@@ -110,7 +110,7 @@ function pollAfter(deps: Deps, job: Job, position: number | null): number {
 }
 
 /** How many jobs are worked on at once; those before us are divided among them. */
-const AT_ONCE = 64
+const AT_ONCE = 192
 
 /** How long until the end, from the running average of this model and the place in line. */
 export function waitMs(deps: Deps, modelId: ModelId, position: number | null): number {

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { z } from 'zod'
 import { AppError, invalidInput } from '@/base/errors'
 import { formatId, requireId } from '@/base/ids'
+import { explain } from '@/domain/generation'
 import * as jobs from '@/domain/jobs'
 import { JOB_STATUSES, type JobStatus } from '@/domain/jobs'
 import { actorOf, scopeOf } from '../caller'
@@ -9,7 +10,7 @@ import { type Call, guarded, type HttpDeps } from '../guard'
 import { idempotencyOf, replayHeaders, scopeOfKey } from '../idempotency'
 import { operation } from '../operation'
 import { beforeOf } from '../page'
-import { pollHeaders, presentJob } from '../present'
+import { pollHeaders, presentAttempt, presentJob } from '../present'
 import { ExternalId, IdempotencyKey, JobBody, listOf, PageQuery } from '../schemas'
 
 export const GET_JOB = operation({
@@ -19,8 +20,14 @@ export const GET_JOB = operation({
   summary: 'Get a job',
   tag: 'Jobs',
   access: { keys: 'any', user: 'optional', counts: 'read-one-job' },
+  // Not strict: apps call this with parameters of their own making since before there was any.
+  query: z.object({
+    explain: z.enum(['1', 'true', '0', 'false']).optional().meta({
+      description: 'Adds `routing`: which providers were tried, and why. Secret keys only.',
+    }),
+  }),
   answers: { 200: { description: 'The job as it is now, with live links.', schema: JobBody } },
-  errors: ['not_found'],
+  errors: ['forbidden', 'not_found'],
 })
 
 export const LIST_JOBS = operation({
@@ -75,14 +82,7 @@ export const jobRoutes = (http: HttpDeps) =>
   new Elysia({ name: 'v1.jobs' })
     .get(
       GET_JOB.path,
-      guarded(http, GET_JOB, call => {
-        const { deps } = http
-        const scope = scopeOf(deps, call.caller)
-        const id = requireId('job', call.params.id ?? '')
-        const job = scope ? jobs.findJob(deps, scope, id) : null
-        if (!job) throw new AppError('not_found')
-        return { status: 200, body: presentJob(deps, call.baseUrl, job), headers: pollHeaders(job) }
-      }),
+      guarded(http, GET_JOB, call => get(http, call)),
       { detail: { hide: true } },
     )
     .get(
@@ -100,6 +100,24 @@ export const jobRoutes = (http: HttpDeps) =>
       guarded(http, DELETE_JOB, call => cancel(http, call, null)),
       { parse: 'none', detail: { hide: true } },
     )
+
+function get({ deps }: HttpDeps, { caller, params, query, baseUrl }: Call<typeof GET_JOB>) {
+  const isExplained = query.explain === '1' || query.explain === 'true'
+  if (isExplained && caller.key.kind !== 'secret') {
+    throw new AppError('forbidden', { detail: { required_scope: 'secret' } })
+  }
+  const scope = scopeOf(deps, caller)
+  const id = requireId('job', params.id ?? '')
+  const job = scope ? jobs.findJob(deps, scope, id) : null
+  if (!scope || !job) throw new AppError('not_found')
+  const shown = presentJob(deps, baseUrl, job)
+  const attempts = isExplained ? explain(deps, scope, id) : null
+  return {
+    status: 200,
+    body: attempts ? { ...shown, routing: attempts.map(presentAttempt) } : shown,
+    headers: pollHeaders(job),
+  }
+}
 
 function list({ deps }: HttpDeps, call: Call<typeof LIST_JOBS>) {
   const { caller, query } = call

@@ -1,4 +1,4 @@
-import type { SeedProvider } from './types'
+import type { SeedProvider, Vendor } from './types'
 
 export const PROVIDERS: readonly SeedProvider[] = [
   { name: 'sandbox', displayName: 'Sandbox', apiKeyEnvVar: null },
@@ -11,3 +11,13 @@ export const PROVIDERS: readonly SeedProvider[] = [
   { name: 'runway', displayName: 'Runway', apiKeyEnvVar: 'RUNWAYML_API_SECRET' },
   { name: 'luma', displayName: 'Luma', apiKeyEnvVar: 'LUMAAI_API_KEY' },
 ]
+
+/**
+ * How many of a route may run at once, where the route does not say. These answer only when they are done,
+ * so each job of theirs holds one of our slots for as long as it takes: a slow one must not hold them all.
+ */
+export const USUAL_AT_ONCE: { readonly [vendor in Vendor]?: number } = {
+  openai: 16,
+  gemini: 16,
+  openrouter: 16,
+}

@@ -2,6 +2,7 @@ import { invariant } from '@/base/invariant'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import { hashOf, mayFollow, type Seeded, SMALL } from './follow'
+import { USUAL_AT_ONCE } from './providers'
 import type { SeedModel, SeedRoute } from './types'
 
 type RouteColumns = {
@@ -88,7 +89,7 @@ function columnsOf(route: SeedRoute): RouteColumns {
     provider_model: route.providerModel,
     priority: route.priority,
     config: JSON.stringify(route.config),
-    max_concurrent: route.maxConcurrent ?? null,
+    max_concurrent: route.maxConcurrent ?? USUAL_AT_ONCE[route.provider] ?? null,
     quality: route.quality ?? null,
   }
 }

@@ -3,12 +3,9 @@ import { FAL_PAGES, GUESS, RESELLERS } from '../prices'
 import { FILM } from '../shapes'
 import type { SeedModel } from '../types'
 
-/**
- * fal starts a video from a picture at an endpoint of its own, whose shape is the picture's and which has no
- * field for a ratio. It is sent all the same, because a route has one map of fields; that such an endpoint
- * passes over it is unverified. So for the popular one the vendor with one endpoint for both comes first.
- */
-const FAL = { fields: { images: 'start_image_url' } }
+/** fal starts a video from a picture at an endpoint of its own, whose shape is the picture's. */
+const FRAMED = { aspect_ratio: null }
+const FAL = { fields: { images: 'start_image_url' }, with_images_fields: FRAMED }
 const WITH_SOUND = { generate_audio: true }
 
 export const KLING: readonly SeedModel[] = [
@@ -41,6 +38,7 @@ export const KLING: readonly SeedModel[] = [
         priority: 2,
         config: {
           with_images_model: 'fal-ai/kling-video/v2.5-turbo/pro/image-to-video',
+          with_images_fields: FRAMED,
           cost: { per_second: 70_000 },
         },
         price: GUESS,

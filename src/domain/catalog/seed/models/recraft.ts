@@ -9,10 +9,11 @@ const FAL = {
   outputs_per_call: 1,
 }
 const REPLICATE = { fields: { output_format: null }, outputs_per_call: 1 }
-const STYLE = {
-  type: 'string',
-  enum: ['realistic_image', 'digital_illustration', 'vector_illustration'],
-}
+/**
+ * Not `vector_illustration`: it answers with SVG, which may hold a script and which no output is served as,
+ * so whoever asked for it would wait for a refund.
+ */
+const STYLE = { type: 'string', enum: ['realistic_image', 'digital_illustration'] }
 
 export const RECRAFT: readonly SeedModel[] = [
   {

@@ -10,7 +10,7 @@ const FAL = {
   output_formats: { webp: 'png' },
 }
 
-/** One vendor: at Replicate SDXL wants width and height apart, which a route cannot say of a ratio. */
+/** One vendor: at Replicate SDXL goes by a version, and which one is current is not known. */
 export const SDXL: readonly SeedModel[] = [
   {
     name: 'sdxl',
