@@ -11,8 +11,9 @@ export type VendorCall = ProviderFetchInit & { url: string; json?: unknown }
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024
 const MESSAGE_KEPT = 500
 
+/** Without a signal, as in a callback, only the timeout ends a call. */
 export type CallContext = Pick<ProviderContext, 'fetch'> & Partial<Pick<ProviderContext, 'signal'>>
-type AskContext = Pick<ProviderContext, 'fetch' | 'apiKey' | 'signal'>
+type AskContext = CallContext & Pick<ProviderContext, 'apiKey'>
 
 /** How a vendor is spoken to with our key. */
 export type Asker = {
@@ -25,7 +26,7 @@ export type Asker = {
   askAbout(ctx: AskContext, request: VendorCall): Promise<VendorAnswer>
 }
 
-/** `credentials` are the headers that carry the key; only ever sent to the addresses that it is asked for. */
+/** `credentials` are the headers of every call, with the key among them. */
 export function createAsker(
   vendor: string,
   credentials: (apiKey: string) => Record<string, string>,
@@ -52,18 +53,27 @@ export function createAsker(
   }
 }
 
-/** A vendor may quote the key that it refuses, and what it says goes to the log. */
+/**
+ * A vendor may quote the key that it refuses, and what it says goes to the log. In JSON it may be written
+ * with escapes, mostly of the slash, so what is read there is looked through as well.
+ */
 function withoutKey(answer: VendorAnswer, apiKey: string): VendorAnswer {
-  if (answer.status < 400 || !answer.text.includes(apiKey)) return answer
-  const text = answer.text.replaceAll(apiKey, '***')
-  return { ...answer, text, json: parse(text) }
+  if (answer.status < 400) return answer
+  const masked = (text: string) =>
+    text.replaceAll(apiKey, '***').replaceAll(apiKey.replaceAll('/', '\\/'), '***')
+  return {
+    ...answer,
+    text: masked(answer.text),
+    json: parseJson(answer.text, value => (typeof value === 'string' ? masked(value) : value)),
+  }
 }
 
 const SENDABLE = /^[\x21-\x7e]+$/
 
 /**
- * One call, which ends when the signal of the context says so. Throws ProviderError for what happened on the way: `unavailable` when surely nothing reached
- * the vendor, else `unknown_outcome`. Every status comes back as an answer: what it means is the adapter's.
+ * One call, which ends when the signal of the context says so. Throws ProviderError for what happened on the
+ * way: `unavailable` when surely nothing reached the vendor, else `unknown_outcome`. Every status comes back
+ * as an answer: what it means is the adapter's.
  */
 export async function call(ctx: CallContext, request: VendorCall): Promise<VendorAnswer> {
   const { url, json, headers, ...init } = request
@@ -81,7 +91,7 @@ export async function call(ctx: CallContext, request: VendorCall): Promise<Vendo
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     })
     const text = await response.text()
-    return { status: response.status, headers: response.headers, json: parse(text), text }
+    return { status: response.status, headers: response.headers, json: parseJson(text), text }
   } catch (error) {
     // Whoever stops listening does not know what the vendor does next, also where nothing had left yet.
     if (!signal?.aborted) throw onTheWay(error)
@@ -120,11 +130,14 @@ const PERMANENT = [401, 402, 403, 404, 405, 410]
 
 /**
  * The same while asking about an operation that is known to have begun: no status of a poll says that it
- * has ended, so all that is not a plain answer means "ask again". 404 and 410 do say it.
+ * has ended, so all that is not a plain answer means "ask again". 404 and 410 do say it, but of this one
+ * operation only: a new one may fare better, so they are not for good.
  */
 export function errorOfPollStatus(answer: VendorAnswer, message = answer.text): ProviderError {
   const error = errorOfStatus(answer, message)
-  if (answer.status === 404 || answer.status === 410) return error
+  if (answer.status === 404 || answer.status === 410) {
+    return new ProviderError('unavailable', error.message)
+  }
   if (error.kind === 'rate_limited') return error
   const options = error.retryAfterMs === null ? {} : { retryAfterMs: error.retryAfterMs }
   return new ProviderError('unknown_outcome', error.message, options)
@@ -142,12 +155,22 @@ export function retryAfterOf(headers: Headers): number | null {
   return Number.isNaN(date) || Number.isNaN(answeredAt) ? null : Math.max(date - answeredAt, 0)
 }
 
-function parse(text: string): unknown {
+/** Null for what is no JSON. `revive` may change each value on the way. */
+export function parseJson(text: string, revive?: (value: unknown) => unknown): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text, revive && ((_, value) => revive(value)))
   } catch {
     return null
   }
+}
+
+/**
+ * Whether an address out of a vendor's answer may be called with the key: the origin decides who reads it.
+ */
+export function mayHaveKey(baseUrl: string, address: string): boolean {
+  const url = URL.parse(address)
+  if (url === null || url.origin !== new URL(baseUrl).origin) return false
+  return url.username === '' && url.password === ''
 }
 
 function onTheWay(error: unknown): ProviderError {

@@ -32,17 +32,25 @@ export type ProviderInput = {
 export type RouteConfig = {
   /** Another vendor model where pictures are given: edit endpoints are often models of their own. */
   with_images_model?: string
-  /** Names that differ there: laid over `fields` where pictures are given. */
+  /** Names that differ where pictures are given: laid over `fields`, in the same words. */
   with_images_fields?: { [ours: string]: string | null }
   /**
-   * Our field -> the vendor's. A name ending in `[]` takes a list; `null` drops the field. Fields of ours:
-   * prompt, images, aspect_ratio, num_outputs, output_format, and those of the model's own input schema.
+   * Our field -> the vendor's. Fields of ours: prompt, images, aspect_ratio, num_outputs, output_format, and
+   * those of the model's own input schema. How the value is written stands behind the name:
+   * - `image_urls[]`      a list; without it a list becomes its first
+   * - `duration:text`     a number as text, `"5"`
+   * - `duration:seconds`  a number with its unit, `"5s"`
+   * `...` alone puts the members of an object into the body, as `{width, height}` of an aspect ratio, and
+   * `null` leaves the field out.
    */
   fields?: { [ours: string]: string | null }
-  /** Our aspect ratio -> what the vendor takes: a word, or an object such as `{width, height}`. */
+  /**
+   * Our aspect ratio -> what the vendor takes: a word, or an object such as `{width, height}`; `null` leaves
+   * the field out.
+   */
   aspect_ratios?: { [ratio: string]: Json }
   output_formats?: { [format: string]: string }
-  /** Sent with every call. */
+  /** Sent with every call; no parameter of the caller's overwrites it. */
   constants?: { [key: string]: Json }
   /** How many one call makes; more outputs are several calls. Absent: as many as asked. */
   outputs_per_call?: number

@@ -391,7 +391,7 @@ describe('polling', () => {
 
 test('a sandbox without a key has callbacks too, and they are not those of one with a key', async () => {
   const { fetch } = providerContext()
-  const ctx = { nowMs: 1_760_000_000_000, apiKey: null, fetch }
+  const ctx = { nowMs: 1_760_000_000_000, apiKey: null, webhookSecret: null, fetch }
   const { body, headers } = signSandboxCallback({ eventId: 'e', isFinal: false }, ctx)
   const read = (apiKey: string | null) =>
     sandbox().parseCallback?.(Buffer.from(body), new Headers(headers), { ...ctx, apiKey })

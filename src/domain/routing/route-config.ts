@@ -9,11 +9,20 @@ const select = query<{ modelId: number; provider: string }, { config: string }>(
    WHERE model_id = $modelId AND provider_id = (SELECT id FROM providers WHERE name = $provider)`,
 )
 
+/** A vendor's name with the form of its value behind it, or `...`; null leaves the field out. */
+const Names = z.record(
+  z.string(),
+  z
+    .string()
+    .regex(/^(\.\.\.|[^\s:[\]]+(\[\]|:text|:seconds)?)$/)
+    .nullable(),
+)
+
 /** Shapes only: what the words mean is the adapter's and the vendor's. */
 const Config: z.ZodType<RouteConfig> = z.strictObject({
   with_images_model: z.string().exactOptional(),
-  with_images_fields: z.record(z.string(), z.string().nullable()).exactOptional(),
-  fields: z.record(z.string(), z.string().nullable()).exactOptional(),
+  with_images_fields: Names.exactOptional(),
+  fields: Names.exactOptional(),
   aspect_ratios: z.record(z.string(), z.json()).exactOptional(),
   output_formats: z.record(z.string(), z.string()).exactOptional(),
   constants: z.record(z.string(), z.json()).exactOptional(),

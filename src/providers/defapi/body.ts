@@ -1,5 +1,5 @@
 import { ProviderError } from '../errors'
-import { mapInput } from '../map-input'
+import { type FieldNames, mapInput, modelOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
 import { type Endpoint, endpointOf } from './endpoints'
 import { DefapiParams } from './params'
@@ -8,8 +8,7 @@ export type Submission = { path: string; body: { [key: string]: Json } }
 
 /** Where to and what. Throws `rejected` for parameters that the endpoint does not take. */
 export function submissionOf(input: ProviderInput, callbackUrl: string | null): Submission {
-  const { with_images_model: withImages } = input.config
-  const model = input.images.length > 0 && withImages ? withImages : input.providerModel
+  const model = modelOf(input)
   const endpoint = endpointOf(model, input.config)
   const params = readParams(input, endpoint)
   if (input.prompt === null && input.images.length === 0) {
@@ -30,10 +29,7 @@ export function submissionOf(input: ProviderInput, callbackUrl: string | null): 
 }
 
 /** Nothing is documented, so no field is sent that nobody was seen to send, unless the route names it. */
-function fieldsOf(
-  input: ProviderInput,
-  { fields, hasContent }: Endpoint,
-): { [ours: string]: string | null } {
+function fieldsOf(input: ProviderInput, { fields, hasContent }: Endpoint): FieldNames {
   const ours = [...Object.keys(input.extra), 'images', 'aspect_ratio']
   return {
     ...Object.fromEntries(ours.map(field => [field, null])),

@@ -1,4 +1,3 @@
-import { abortable } from '../abortable'
 import { ProviderError } from '../errors'
 import { errorOfStatus } from '../http'
 import type { Provider } from '../spec'
@@ -28,25 +27,26 @@ export function createDefapi({ baseUrl = BASE_URL }: DefapiOptions = {}): Provid
     params: DefapiParams,
 
     async start(input, ctx) {
-      if (MAKES.includes(input.kind)) return await submit(baseUrl, input, abortable(ctx))
+      if (MAKES.includes(input.kind)) return await submit(baseUrl, input, ctx)
       throw new ProviderError('rejected', `defapi makes no ${input.kind}`, { reason: 'input' })
     },
 
     async poll(operation, ctx) {
-      return await query(baseUrl, operation, abortable(ctx))
+      return await query(baseUrl, operation, ctx)
     },
 
-    async parseCallback(rawBody, _headers, { nowMs }) {
-      return readCallback(rawBody, nowMs)
+    async parseCallback(rawBody) {
+      return readCallback(rawBody)
     },
 
     async check(ctx) {
-      const answer = await ask(abortable(ctx), { url: `${baseUrl}/api/user` })
+      const answer = await ask(ctx, { url: `${baseUrl}/api/user` })
       const told = Envelope.safeParse(answer.json)
       if (answer.status === 200 && told.success && told.data.code === 0) return
       // Nothing but the key was asked about, so a refusal is about the key.
       const error = told.success ? defapiError(answer) : errorOfStatus(answer)
-      throw error.kind === 'rejected' ? new ProviderError('unavailable', error.message) : error
+      if (error.kind !== 'rejected') throw error
+      throw new ProviderError('unavailable', error.message, { isPermanent: true })
     },
   }
 }

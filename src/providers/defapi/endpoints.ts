@@ -29,7 +29,8 @@ export function endpointOf(model: string, config: RouteConfig): Endpoint {
   } else if (typeof named === 'string' && PATH.test(named)) {
     return BY_MODEL.find(([, { path }]) => path === named)?.[1] ?? { ...COMMON, path: named }
   }
-  throw new ProviderError('unavailable', `defapi has no endpoint for ${model}`)
+  const message = `defapi has no endpoint for ${model}`
+  throw new ProviderError('unavailable', message, { isPermanent: true })
 }
 
 const PATH = /^\/api\/[a-z0-9]+(?:[/-][a-z0-9]+)*$/

@@ -42,13 +42,18 @@ const ABOUT_OUR_ACCOUNT =
 const ABOUT_A_LIMIT = /rate.?limit|too many requests|concurren/i
 /** The vendor's own trouble, or a model that is no longer there: another vendor may serve. */
 const ABOUT_THE_VENDOR = /busy|internal|overload|try again|unavailable|maintenance|model\b.*\bnot/i
+const NO_MODEL = /model\b.*\bnot (?:found|exist|supported)/i
 
 function byWords(answer: VendorAnswer, message: string): ProviderError {
-  if (ABOUT_OUR_ACCOUNT.test(message)) return new ProviderError('unavailable', message)
+  if (ABOUT_OUR_ACCOUNT.test(message)) return ofTheVendor(message, true)
   if (ABOUT_A_LIMIT.test(message)) return overLimit(answer, message)
   if (ABOUT_CONTENT.test(message)) return new ProviderError('rejected', message, CONTENT)
-  if (ABOUT_THE_VENDOR.test(message)) return new ProviderError('unavailable', message)
+  if (ABOUT_THE_VENDOR.test(message)) return ofTheVendor(message, NO_MODEL.test(message))
   return new ProviderError('rejected', message, { reason: 'input' })
+}
+
+function ofTheVendor(message: string, isPermanent: boolean): ProviderError {
+  return new ProviderError('unavailable', message, { isPermanent })
 }
 
 function overLimit(answer: VendorAnswer, message: string): ProviderError {

@@ -1,19 +1,11 @@
 import { z } from 'zod'
 import { MINUTE, SECOND } from '@/base/clock'
+import { charged } from '../charged'
 import { costMicroUsd } from '../cost'
 import { ProviderError } from '../errors'
 import { errorOfPollStatus, type VendorAnswer } from '../http'
-import { several, worst } from '../several'
-import type {
-  Done,
-  Operation,
-  Output,
-  Pending,
-  ProviderContext,
-  ProviderInput,
-  ProviderUsage,
-  StartResult,
-} from '../spec'
+import { joined, kept, portions, several } from '../several'
+import type { Done, Operation, Pending, ProviderContext, ProviderInput, StartResult } from '../spec'
 import { Envelope, Submitted, Task } from './answers'
 import { ask, askAbout } from './ask'
 import { submissionOf } from './body'
@@ -46,15 +38,14 @@ export async function submit(
   ctx: ProviderContext,
 ): Promise<Pending> {
   const { path, body } = submissionOf(input, ctx.callbackUrl)
-  const one = async () => {
-    const request = { url: `${baseUrl}${path}`, method: 'POST', json: body }
+  const request = { url: `${baseUrl}${path}`, method: 'POST', json: body }
+  const { made: taskIds } = await several(portions(input.numOutputs, 1), async () => {
     const answer = await ask(ctx, { ...request, timeoutMs: SUBMIT_TIMEOUT_MS })
     const { data } = successOf(answer) ?? refuse(defapiError(answer))
     const submitted = Submitted.safeParse(data)
     if (submitted.success) return submitted.data.task_id
     throw new ProviderError('unknown_outcome', 'the submission was answered without a task')
-  }
-  const taskIds = await several(Array.from({ length: input.numOutputs }, one))
+  })
   const seconds = Number(body.duration ?? Number.NaN)
   const operation: TaskOperation = {
     task_ids: taskIds,
@@ -82,20 +73,18 @@ export async function query(
   const standings = await Promise.all(
     operation.task_ids.map(async id => {
       const url = `${baseUrl}/api/task/query?task_id=${encodeURIComponent(id)}`
-      return standingOf(await askAbout(ctx, { url }), isNew)
+      return standingOf(await askAbout(ctx, { url }), operation, isNew)
     }),
   )
-  if (standings.some(({ state }) => state === 'running')) return pending(operation, ctx)
-  return gather(operation, standings)
+  const ends = standings.filter(standing => standing !== 'running')
+  if (ends.length < standings.length) return pending(operation, ctx)
+  return joined(kept(ends))
 }
 
-type Standing =
-  | { state: 'running' }
-  | { state: 'made'; urls: string[]; cost: number | null }
-  | { state: 'ended'; error: ProviderError; cost: number | null }
+type Standing = 'running' | Done | ProviderError
 
 /** Throws where the answer says nothing of the task. */
-function standingOf(answer: VendorAnswer, isNew: boolean): Standing {
+function standingOf(answer: VendorAnswer, operation: TaskOperation, isNew: boolean): Standing {
   const success = successOf(answer)
   if (!success) return unanswered(answer, isNew)
   const task = Task.safeParse(success.data)
@@ -103,22 +92,27 @@ function standingOf(answer: VendorAnswer, isNew: boolean): Standing {
     throw new ProviderError('unknown_outcome', 'the answer is no task', { cause: task.error })
   }
   const { status, result, status_reason: reason, consumed } = task.data
-  const cost = microUsdOf(consumed)
-  if (status === 'failed') return { state: 'ended', error: taskError(reason?.message), cost }
-  if (status !== 'success') return { state: 'running' }
+  const told = microUsdOf(consumed)
+  if (status === 'failed') return charged(taskError(reason?.message), told)
+  if (status !== 'success') return 'running'
   const media = mediaOf(result)
   const urls = media.filter(url => url.startsWith('https://'))
-  if (urls.length > 0) return { state: 'made', urls, cost }
-  return { state: 'ended', error: withoutMedia(media), cost }
+  if (urls.length === 0) return charged(withoutMedia(media), told)
+  // What the vendor says that it took, and the route's price where it says nothing.
+  const { rates, seconds } = operation
+  const cost = told ?? costMicroUsd(rates, { calls: 1, outputs: 1, seconds })
+  return {
+    state: 'done',
+    outputs: urls.map(url => ({ type: 'file', url, contentType: null })),
+    ...(cost === null ? {} : { usage: { costMicroUsd: cost } }),
+  }
 }
 
 /** The word of the vendor alone says that a task is none; a gateway's 404 says nothing. */
 function unanswered(answer: VendorAnswer, isNew: boolean): Standing {
   const told = Envelope.safeParse(answer.json)
   if (told.success && /task not found/i.test(told.data.message ?? '')) {
-    if (isNew) return { state: 'running' }
-    const error = new ProviderError('unavailable', wordsOf(told.data))
-    return { state: 'ended', error, cost: null }
+    return isNew ? 'running' : new ProviderError('unavailable', wordsOf(told.data))
   }
   const error = errorOfPollStatus(answer, told.success ? wordsOf(told.data) : answer.text)
   if (error.kind === 'rate_limited') throw error
@@ -129,25 +123,6 @@ function unanswered(answer: VendorAnswer, isNew: boolean): Standing {
 function withoutMedia(media: string[]): ProviderError {
   if (media.length > 0) return new ProviderError('unavailable', 'the address is not https')
   return new ProviderError('rejected', 'the task made no media', { reason: 'content' })
-}
-
-function gather(operation: TaskOperation, standings: Standing[]): Done {
-  const urls = standings.flatMap(standing => (standing.state === 'made' ? standing.urls : []))
-  if (urls.length === 0) {
-    throw worst(standings.flatMap(standing => (standing.state === 'ended' ? [standing.error] : [])))
-  }
-  const outputs = urls.map((url): Output => ({ type: 'file', url, contentType: null }))
-  return { state: 'done', outputs, usage: usageOf(operation, standings) }
-}
-
-/** What the vendor says that it took, and the route's price where it says nothing. */
-function usageOf({ rates, seconds }: TaskOperation, standings: Standing[]): ProviderUsage {
-  const costs = standings.flatMap(standing => {
-    if (standing.state === 'running') return []
-    if (standing.cost !== null || standing.state === 'ended') return standing.cost ?? []
-    return costMicroUsd(rates, { calls: 1, outputs: 1, seconds }) ?? []
-  })
-  return costs.length === 0 ? {} : { costMicroUsd: costs.reduce((sum, cost) => sum + cost, 0) }
 }
 
 function pending(operation: TaskOperation, { nowMs }: ProviderContext): Pending {

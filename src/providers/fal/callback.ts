@@ -1,16 +1,15 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { HOUR, MINUTE, SECOND } from '@/base/clock'
 import { ProviderError } from '../errors'
-import type { CallbackHint, ProviderContext } from '../spec'
+import type { CallbackContext, CallbackHint } from '../spec'
 import { Keys } from './answers'
 import type { FalHosts } from './hosts'
-
-type CallbackContext = Pick<ProviderContext, 'nowMs' | 'fetch'>
 
 /**
  * Reads what fal posts when a request has ended: Ed25519 over the request's id, the account, the time and the
  * hash of the raw body, by one of the keys that fal publishes. Throws ProviderError `rejected` for what is
- * forged or more than five minutes off, `unknown_outcome` while the keys cannot be had.
+ * forged or more than five minutes off, `unknown_outcome` while the keys cannot be had. It names no
+ * operation: the addresses of a request follow from its endpoint, of which nothing is said.
  */
 export function createCallbackReader(hosts: FalHosts) {
   let kept: KeySet = { keys: [], fetchedAtMs: Number.NEGATIVE_INFINITY }

@@ -1,3 +1,5 @@
+import { mayHaveKey } from '../http'
+
 /** Where fal is. A base address (a test server, a relay of the operator's own) stands for all of it. */
 export type FalHosts = {
   /** Submits, and everything about one request. */
@@ -13,15 +15,11 @@ export type FalHosts = {
 export function falHosts(baseUrl?: string): FalHosts {
   const base = baseUrl?.replace(/\/+$/, '')
   const queue = base ?? 'https://queue.fal.run'
-  const own = new URL(queue)
   return {
     queue,
     rest: base ?? 'https://rest.fal.ai',
     platform: base ?? 'https://api.fal.ai',
     // Exactly the queue's origin: other names below fal.run and fal.ai serve programs of fal's customers.
-    mayHaveKey(address) {
-      const url = URL.parse(address)
-      return url?.origin === own.origin && url.username === '' && url.password === ''
-    },
+    mayHaveKey: address => mayHaveKey(queue, address),
   }
 }

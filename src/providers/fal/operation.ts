@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { Price } from '../cost'
 import { ProviderError } from '../errors'
+import { readOperation } from '../read-operation'
 import type { Operation } from '../spec'
 import type { FalHosts } from './hosts'
 
@@ -14,28 +16,18 @@ const FalRequest = z.object({
 export type FalRequest = z.infer<typeof FalRequest>
 
 /** Everything that polling needs, so that a restart changes nothing. */
-export const FalOperation = z.object({
+const FalOperation = z.object({
   requests: z.array(FalRequest).min(1),
   started_at_ms: z.int(),
-  /** Of one output, where it was asked for. */
-  seconds: z.number().nullable(),
-  rates: z
-    .object({
-      per_output: z.number().exactOptional(),
-      per_second: z.number().exactOptional(),
-      per_call: z.number().exactOptional(),
-    })
-    .nullable(),
+  ...Price.shape,
 })
 export type FalOperation = z.infer<typeof FalOperation>
 
 /** Throws ProviderError `unknown_outcome` when the operation is none of ours: it can never be asked about. */
-export function readOperation(operation: Operation, hosts: FalHosts): FalOperation {
-  const parsed = FalOperation.safeParse(operation)
-  if (parsed.success && parsed.data.requests.every(request => isAskable(request, hosts))) {
-    return parsed.data
-  }
-  throw new ProviderError('unknown_outcome', 'this is no operation of fal')
+export function storedOperation(stored: Operation, hosts: FalHosts): FalOperation {
+  const operation = readOperation('fal', FalOperation, stored)
+  if (operation.requests.every(request => isAskable(request, hosts))) return operation
+  throw new ProviderError('unknown_outcome', 'its addresses are none of fal')
 }
 
 /** The key goes along with every one of these calls. */

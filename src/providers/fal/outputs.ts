@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { fileOf } from '../file-of'
 import type { Output } from '../spec'
 import { Result } from './answers'
 
@@ -17,25 +17,8 @@ export function readOutputs(json: unknown): Made | null {
   const isFlagged = (index: number) => has_nsfw_concepts?.[index] === true
   const clean = files.filter((_, index) => !isFlagged(index))
   return {
-    outputs: clean.flatMap(file => outputOf(file) ?? []),
+    // In sync mode a picture comes inline.
+    outputs: clean.flatMap(({ url, content_type }) => fileOf(url, content_type)),
     flagged: files.length - clean.length,
   }
-}
-
-type File = NonNullable<z.infer<typeof Result>['images']>[number]
-
-function outputOf({ url, content_type }: File): Output | null {
-  const address = URL.parse(url)
-  // What it says of its type is not believed: the bytes tell.
-  if (address?.protocol === 'data:') return inline(url)
-  if (address?.protocol !== 'https:') return null
-  return { type: 'file', url, contentType: content_type ?? null }
-}
-
-/** In sync mode a picture comes as `data:image/png;base64,...`. */
-function inline(url: string): Output | null {
-  const comma = url.indexOf(',')
-  if (!/;base64$/i.test(url.slice(0, comma))) return null
-  const bytes = new Uint8Array(Buffer.from(url.slice(comma + 1), 'base64'))
-  return bytes.length > 0 ? { type: 'file', bytes, contentType: null } : null
 }

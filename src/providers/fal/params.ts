@@ -55,7 +55,7 @@ const REFUSED: Record<string, string> = {
 export const FalParams = z.record(z.string(), z.json()).superRefine((params, context) => {
   for (const name of Object.keys(params)) {
     const why = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined
-    if (why) context.addIssue({ code: 'custom', path: [name], message: why })
+    if (why) context.addIssue({ code: 'custom', path: [name], message: `${name} ${why}` })
   }
 })
 

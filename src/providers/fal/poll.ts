@@ -1,69 +1,63 @@
+import { type Price, usageOf } from '../cost'
 import { ProviderError } from '../errors'
 import { errorOfPollStatus } from '../http'
-import type { Output, ProviderContext } from '../spec'
+import { joined, several } from '../several'
+import type { Done, ProviderContext } from '../spec'
 import { Status } from './answers'
 import { askAbout } from './ask'
 import { emptyError, isStillRunning, resultError } from './errors'
-import type { FalRequest } from './operation'
+import type { FalOperation, FalRequest } from './operation'
 import { readOutputs } from './outputs'
 
-/** How one request ended: what it made and the seconds it took there, where told, or why it made nothing. */
-export type End =
-  | { state: 'made'; outputs: Output[]; seconds: number | null }
-  | { state: 'failed'; error: ProviderError }
-
 /**
- * The ends of all requests once all have ended, null before. Throws ProviderError when fal could not tell of
- * one of them: then all are asked about again, which costs nothing.
+ * What all requests made once all have ended, null before. Throws ProviderError when none made anything, and
+ * when fal could not tell of one of them: then all are asked about again, which costs nothing.
  */
-export async function endsOf(requests: FalRequest[], ctx: ProviderContext): Promise<End[] | null> {
-  const statuses = await Promise.all(requests.map(request => statusOf(request, ctx)))
-  if (statuses.includes('running')) return null
-  const ends = await Promise.all(
-    requests.map((request, index) => endOf(request, statuses[index] ?? 'running', ctx)),
+export async function endOf(operation: FalOperation, ctx: ProviderContext): Promise<Done | null> {
+  const { made: seen } = await several(
+    operation.requests,
+    async request => ({ request, status: await statusOf(request, ctx) }),
+    { isRepeatable: true },
   )
-  const all = ends.filter(end => end !== null)
-  return all.length === ends.length ? all : null
+  const over = seen.flatMap(({ request, status }) => (status ? [{ request, status }] : []))
+  if (over.length < seen.length) return null
+  const { made, failed } = await several(
+    over,
+    ({ request, status }) => resultOf(request, status, operation, ctx),
+    { isRepeatable: true },
+  )
+  const done = made.filter(end => end !== null)
+  return done.length < made.length ? null : joined({ made: done, failed })
 }
 
 /** The words after which there is a result to ask for; every other one, also one that is new, is "running". */
 const OVER = ['COMPLETED', 'FAILED', 'ERROR']
 
-async function statusOf(
-  { status_url }: FalRequest,
-  ctx: ProviderContext,
-): Promise<Status | ProviderError | 'running'> {
+/** Null while it runs. */
+async function statusOf({ status_url }: FalRequest, ctx: ProviderContext): Promise<Status | null> {
   const answer = await askAbout(ctx, { url: status_url })
-  if (answer.status >= 300) return orAskAgain(errorOfPollStatus(answer))
+  if (answer.status >= 300) throw errorOfPollStatus(answer)
   const status = Status.safeParse(answer.json)
   if (!status.success) throw unreadable('status')
-  return OVER.includes(status.data.status) ? status.data : 'running'
+  return OVER.includes(status.data.status) ? status.data : null
 }
 
-async function endOf(
-  { response_url, outputs }: FalRequest,
-  status: Status | ProviderError | 'running',
+/** Null while it runs after all. */
+async function resultOf(
+  { response_url, outputs: asked }: FalRequest,
+  status: Status,
+  price: Price,
   ctx: ProviderContext,
-): Promise<End | null> {
-  if (status === 'running') return null
-  if (status instanceof ProviderError) return { state: 'failed', error: status }
+): Promise<Done | null> {
   const answer = await askAbout(ctx, { url: response_url })
   if (isStillRunning(answer)) return null
-  if (answer.status >= 300) {
-    return { state: 'failed', error: orAskAgain(resultError(answer, status)) }
-  }
+  if (answer.status >= 300) throw resultError(answer, status)
   const made = readOutputs(answer.json)
   if (!made) throw unreadable('result')
-  const isEmpty = made.outputs.length === 0
-  if (isEmpty) return { state: 'failed', error: made.flagged > 0 ? flagged() : emptyError(status) }
-  const seconds = status.metrics?.inference_time ?? null
-  return { state: 'made', outputs: made.outputs.slice(0, outputs), seconds }
-}
-
-/** Only these two kinds say that it has ended. */
-function orAskAgain(error: ProviderError): ProviderError {
-  if (error.kind === 'rejected' || error.kind === 'unavailable') return error
-  throw error
+  const outputs = made.outputs.slice(0, asked)
+  if (outputs.length === 0) throw made.flagged > 0 ? flagged() : emptyError(status)
+  const worked = status.metrics?.inference_time ?? null
+  return { state: 'done', outputs, usage: usageOf(price, outputs.length, worked) }
 }
 
 function unreadable(what: string): ProviderError {

@@ -7,22 +7,12 @@ import type { FalHosts } from './hosts'
 import type { FalCall } from './input'
 import { type FalRequest, isAskable } from './operation'
 
-/**
- * Puts all calls of one attempt into the queue. What has got there is kept; throws ProviderError only when
- * none has, and then the worst of them.
- */
-export async function submitAll(
+/** Puts one call into the queue. */
+export async function submit(
   hosts: FalHosts,
-  calls: FalCall[],
+  call: FalCall,
   ctx: ProviderContext,
-): Promise<FalRequest[]> {
-  const settled = await Promise.allSettled(calls.map(call => submit(hosts, call, ctx)))
-  const requests = settled.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
-  if (requests.length === 0) throw worstOf(settled)
-  return requests
-}
-
-async function submit(hosts: FalHosts, call: FalCall, ctx: ProviderContext): Promise<FalRequest> {
+): Promise<FalRequest> {
   const query = ctx.callbackUrl ? `?fal_webhook=${encodeURIComponent(ctx.callbackUrl)}` : ''
   const url = `${hosts.queue}/${call.endpoint}${query}`
   const answer = await ask(ctx, { url, method: 'POST', json: call.body })
@@ -45,12 +35,4 @@ async function submit(hosts: FalHosts, call: FalCall, ctx: ProviderContext): Pro
 /** It may run there, and we shall never get at it. */
 function lost(message: string): ProviderError {
   return new ProviderError('unknown_outcome', message)
-}
-
-/** One that may run somewhere outweighs any number of plain refusals. */
-function worstOf(settled: PromiseSettledResult<unknown>[]): unknown {
-  const reasons = settled.flatMap(one => (one.status === 'rejected' ? [one.reason as unknown] : []))
-  const mayRun = (reason: unknown) =>
-    !(reason instanceof ProviderError) || reason.kind === 'unknown_outcome'
-  return reasons.find(mayRun) ?? reasons[0]
 }

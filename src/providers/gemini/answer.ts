@@ -4,22 +4,18 @@ import { errorOfStatus, type VendorAnswer } from '../http'
 import type { Output, ProviderUsage } from '../spec'
 import { GoogleError, geminiError } from './errors'
 
-export type Made = { output: Output; usage: ProviderUsage }
+type Made = { output: Output; usage: ProviderUsage }
 
 /**
  * The one picture or text of an answer of `generateContent`. Refusals come with status 200, so all that is
  * not the asked-for thing is thrown: `rejected` by policy, `unavailable` where another try may bring one.
  */
-export function readContent(
-  answer: VendorAnswer,
-  wanted: 'picture' | 'text',
-  apiKey: string | null,
-): Made {
-  if (answer.status !== 200) throw geminiError(answer, apiKey)
+export function readContent(answer: VendorAnswer, wanted: 'picture' | 'text'): Made {
+  if (answer.status !== 200) throw geminiError(answer)
   const parsed = Answer.safeParse(answer.json)
   if (!parsed.success || Object.values(parsed.data).every(isMissing)) throw errorOfStatus(answer)
   const { error, promptFeedback, candidates, usageMetadata } = parsed.data
-  if (!isMissing(error)) throw geminiError(answer, apiKey)
+  if (!isMissing(error)) throw geminiError(answer)
   const blockReason = promptFeedback?.blockReason
   if (blockReason) throw byPolicy(`the prompt was blocked: ${blockReason}`)
   const candidate = candidates?.[0]

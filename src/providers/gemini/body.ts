@@ -1,5 +1,5 @@
 import { ProviderError } from '../errors'
-import { mapInput } from '../map-input'
+import { type FieldNames, mapInput, namesOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
 import { readParams } from './params'
 import type { Picture } from './pictures'
@@ -100,7 +100,7 @@ const PARAMETERS = ['aspectRatio', 'resolution', 'durationSeconds', 'negativePro
 /** Our words for "as the picture is", which Google does when it is told nothing. */
 const NO_RATIO = ['auto', 'match_input_image']
 
-function ourFields(input: ProviderInput, names: { [ours: string]: string | null }): Fields {
+function ourFields(input: ProviderInput, names: FieldNames): Fields {
   const aspectRatio = NO_RATIO.includes(input.aspectRatio ?? '') ? null : input.aspectRatio
   const config = { ...input.config, constants: {} }
   return mapInput({ ...input, aspectRatio, config, params: {} }, names)
@@ -109,7 +109,7 @@ function ourFields(input: ProviderInput, names: { [ours: string]: string | null 
 /** The first picture is the first frame, unless the route calls them reference pictures. */
 function videoPictures(input: ProviderInput, pictures: Picture[]): Fields {
   const images = pictures.map(({ mimeType, data }) => ({ bytesBase64Encoded: data, mimeType }))
-  if (input.config.fields?.images === 'referenceImages[]') {
+  if (namesOf(input).images === 'referenceImages[]') {
     return { referenceImages: images.map(image => ({ image, referenceType: 'asset' })) }
   }
   return images[0] ? { image: images[0] } : {}

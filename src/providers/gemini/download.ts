@@ -1,8 +1,9 @@
 import { MINUTE } from '@/base/clock'
 import { FetchFailure } from '@/base/safe-fetch'
 import { ProviderError } from '../errors'
+import { fetchBytes } from '../fetch-bytes'
 import type { ProviderContext } from '../spec'
-import { keyHeaders } from './api'
+import { keyHeader } from './api'
 
 /** As much as the hub takes of one output. */
 const MAX_VIDEO_BYTES = 100 * 1024 * 1024
@@ -21,7 +22,16 @@ export async function downloadVideo(
   ctx: ProviderContext,
 ): Promise<Uint8Array> {
   if (originOf(uri) !== origin) throw gone('the address of a video is not of this vendor')
-  return await follow(uri, origin, ctx, MAX_REDIRECTS)
+  try {
+    return await follow(uri, origin, ctx, MAX_REDIRECTS)
+  } catch (error) {
+    if (error instanceof ProviderError) throw error
+    if (error instanceof FetchFailure && error.code === 'too_large') {
+      throw gone(`a video has more than ${MAX_VIDEO_BYTES} bytes`)
+    }
+    // What breaks on the way says nothing of the video: it is there and is asked for again.
+    throw new ProviderError('unknown_outcome', 'a video could not be fetched', { cause: error })
+  }
 }
 
 /** Google answers with a redirect to another path of the same host. */
@@ -31,36 +41,19 @@ async function follow(
   ctx: ProviderContext,
   redirectsLeft: number,
 ): Promise<Uint8Array> {
-  const response = await ctx.fetch(uri, {
-    headers: originOf(uri) === origin ? keyHeaders(ctx) : {},
+  const { status, location, bytes } = await fetchBytes(ctx, uri, {
+    headers: originOf(uri) === origin && ctx.apiKey !== null ? keyHeader(ctx.apiKey) : {},
     maxBytes: MAX_VIDEO_BYTES,
     timeoutMs: DOWNLOAD_TIMEOUT_MS,
   })
-  const { status } = response
-  if (status === 200) return await bytesOf(response)
-  // A body that nobody reads would hold its connection until the timeout.
-  await response.body?.cancel()
-  const location = response.headers.get('location')
+  if (bytes && bytes.length > 0) return bytes
   if (status >= 300 && status < 400 && location !== null && redirectsLeft > 0) {
     const next = new URL(location, uri)
     if (!mayFollow(next, origin)) throw gone('a video was moved to another host')
     return await follow(next.href, origin, ctx, redirectsLeft - 1)
   }
   if (status === 404 || status === 410) throw gone(`a video answered ${status}`)
-  throw new ProviderError('unknown_outcome', `a video answered ${status}`)
-}
-
-async function bytesOf(response: Response): Promise<Uint8Array> {
-  try {
-    const bytes = new Uint8Array(await response.arrayBuffer())
-    if (bytes.length > 0) return bytes
-  } catch (error) {
-    if (error instanceof FetchFailure && error.code === 'too_large') {
-      throw gone(`a video has more than ${MAX_VIDEO_BYTES} bytes`)
-    }
-    throw new ProviderError('unknown_outcome', 'a video broke off', { cause: error })
-  }
-  throw new ProviderError('unknown_outcome', 'a video came empty')
+  throw new ProviderError('unknown_outcome', `a video answered ${status} without any bytes`)
 }
 
 function mayFollow(next: URL, origin: string): boolean {

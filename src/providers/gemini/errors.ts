@@ -13,14 +13,14 @@ export const GoogleError = z.object({
 export type GoogleError = z.infer<typeof GoogleError>
 
 /** What an answer other than the asked-for one says of a call that is over. */
-export function geminiError(answer: VendorAnswer, apiKey: string | null): ProviderError {
+export function geminiError(answer: VendorAnswer): ProviderError {
   const told = Envelope.safeParse(answer.json)
-  if (!told.success) return errorOfStatus(answer, withoutKey(answer.text, apiKey))
+  if (!told.success) return errorOfStatus(answer)
   const { error } = told.data
-  const message = withoutKey(`${error.status ?? ''} ${error.message ?? ''}`.trim(), apiKey)
+  const message = `${error.status ?? ''} ${error.message ?? ''}`.trim()
   // An error may come with 200: then the status is in the body.
   const status = answer.status < 400 ? (error.code ?? 500) : answer.status
-  if (isAboutOurAccount(error)) return new ProviderError('unavailable', message)
+  if (isAboutOurAccount(error)) return forGood(message)
   if (status === 429) return overLimit(error, answer, message)
   if (status === CLIENT_CLOSED) return new ProviderError('unknown_outcome', message)
   if (status === 400) return refused(error, message)
@@ -31,8 +31,8 @@ export function geminiError(answer: VendorAnswer, apiKey: string | null): Provid
  * The same for a call that begins something which outlives it. A 500 does not say whether it did begin; a
  * 503 in Google's own words is a model that is overloaded and takes nobody.
  */
-export function geminiStartError(answer: VendorAnswer, apiKey: string | null): ProviderError {
-  const error = geminiError(answer, apiKey)
+export function geminiStartError(answer: VendorAnswer): ProviderError {
+  const error = geminiError(answer)
   const told = Envelope.safeParse(answer.json)
   const isOverload = told.success && told.data.error.status === 'UNAVAILABLE'
   if (answer.status < 500 || isOverload) return error
@@ -40,8 +40,8 @@ export function geminiStartError(answer: VendorAnswer, apiKey: string | null): P
 }
 
 /** The same while asking about what is known to have begun: only Google's "not found" says that it has ended. */
-export function geminiPollError(answer: VendorAnswer, apiKey: string | null): ProviderError {
-  const error = geminiError(answer, apiKey)
+export function geminiPollError(answer: VendorAnswer): ProviderError {
+  const error = geminiError(answer)
   if (error.kind === 'rate_limited') return error
   const isGone = answer.status === 404 && Envelope.safeParse(answer.json).success
   return new ProviderError(isGone ? 'unavailable' : 'unknown_outcome', error.message)
@@ -81,7 +81,7 @@ function overLimit(error: GoogleError, answer: VendorAnswer, message: string): P
   const isNone =
     violations.some(({ quotaValue }) => String(quotaValue) === '0') ||
     /\blimit: 0\b/.test(error.message ?? '')
-  if (isOfTheDay || isNone) return new ProviderError('unavailable', message)
+  if (isOfTheDay || isNone) return forGood(message)
   const [delay] = detailsOf(error, RetryInfo)
   const retryAfterMs = millisecondsOf(delay?.retryDelay) ?? retryAfterOf(answer.headers)
   return new ProviderError('rate_limited', message, retryAfterMs === null ? {} : { retryAfterMs })
@@ -101,6 +101,6 @@ function detailsOf<T>({ details }: GoogleError, schema: z.ZodType<T>): T[] {
   })
 }
 
-function withoutKey(message: string, apiKey: string | null): string {
-  return apiKey ? message.replaceAll(apiKey, '(the key)') : message
+function forGood(message: string): ProviderError {
+  return new ProviderError('unavailable', message, { isPermanent: true })
 }

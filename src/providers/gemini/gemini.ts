@@ -1,4 +1,3 @@
-import { abortable } from '../abortable'
 import { ProviderError } from '../errors'
 import { errorOfStatus } from '../http'
 import type { Provider } from '../spec'
@@ -27,21 +26,21 @@ export function createGemini({ baseUrl = GEMINI_BASE_URL }: GeminiOptions = {}):
         case 'image':
         case 'image_edit':
         case 'text':
-          return await generate(baseUrl, input, abortable(ctx))
+          return await generate(baseUrl, input, ctx)
         case 'video':
-          return await startVideos(baseUrl, input, abortable(ctx))
+          return await startVideos(baseUrl, input, ctx)
         default:
           throw new ProviderError('rejected', `gemini makes no ${input.kind}`, { reason: 'input' })
       }
     },
 
     async poll(operation, ctx) {
-      return await pollVideos(baseUrl, operation, abortable(ctx))
+      return await pollVideos(baseUrl, operation, ctx)
     },
 
     async check(ctx) {
-      const answer = await ask(abortable(ctx), { url: `${baseUrl}/models?pageSize=1` })
-      if (answer.status !== 200) throw geminiError(answer, ctx.apiKey)
+      const answer = await ask(ctx, { url: `${baseUrl}/models?pageSize=1` })
+      if (answer.status !== 200) throw geminiError(answer)
       if (answer.json === null) throw errorOfStatus(answer)
     },
   }

@@ -29,16 +29,13 @@ export function isOperationName(name: string): boolean {
 }
 
 /** How one operation stands: addresses of its videos, or why it ended without any. */
-export type Standing =
-  | { state: 'running' }
-  | { state: 'made'; uris: string[] }
-  | { state: 'ended'; error: ProviderError }
+export type Standing = 'running' | string[] | ProviderError
 
 /** Throws `rate_limited` or `unknown_outcome` where the answer says nothing of the operation. */
-export function readStanding(answer: VendorAnswer, apiKey: string | null): Standing {
+export function readStanding(answer: VendorAnswer): Standing {
   if (answer.status !== 200) {
-    const error = geminiPollError(answer, apiKey)
-    if (error.kind === 'unavailable') return { state: 'ended', error }
+    const error = geminiPollError(answer)
+    if (error.kind === 'unavailable') return error
     throw error
   }
   const parsed = Answer.safeParse(answer.json)
@@ -48,12 +45,11 @@ export function readStanding(answer: VendorAnswer, apiKey: string | null): Stand
     })
   }
   const { done, error, response } = parsed.data
-  if (done !== true) return { state: 'running' }
-  if (error) return { state: 'ended', error: whyEnded(error) }
+  if (done !== true) return 'running'
+  if (error) return whyEnded(error)
   const told = response?.generateVideoResponse
   const uris = (told?.generatedSamples ?? []).flatMap(sample => sample?.video?.uri ?? [])
-  if (uris.length > 0) return { state: 'made', uris }
-  return { state: 'ended', error: whyNone(told) }
+  return uris.length > 0 ? uris : whyNone(told)
 }
 
 const VideoResponse = z.object({

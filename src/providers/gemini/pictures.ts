@@ -1,6 +1,7 @@
 import { SECOND } from '@/base/clock'
 import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
 import { ProviderError } from '../errors'
+import { fetchBytes } from '../fetch-bytes'
 import type { ProviderContext } from '../spec'
 
 /** A picture as it goes into a request. */
@@ -36,15 +37,9 @@ async function download(
   ctx: ProviderContext,
   redirectsLeft: number,
 ): Promise<Uint8Array> {
-  const response = await ctx.fetch(url, {
-    maxBytes: MAX_PICTURE_BYTES,
-    timeoutMs: DOWNLOAD_TIMEOUT_MS,
-  })
-  if (response.ok) return new Uint8Array(await response.arrayBuffer())
-  // A body that nobody reads would hold its connection until the timeout.
-  await response.body?.cancel()
-  const { status } = response
-  const location = response.headers.get('location')
+  const limits = { maxBytes: MAX_PICTURE_BYTES, timeoutMs: DOWNLOAD_TIMEOUT_MS }
+  const { status, location, bytes } = await fetchBytes(ctx, url, limits)
+  if (bytes) return bytes
   if (status >= 300 && status < 400 && location !== null && redirectsLeft > 0) {
     return await download(new URL(location, url).href, ctx, redirectsLeft - 1)
   }

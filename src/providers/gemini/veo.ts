@@ -1,28 +1,22 @@
 import { MINUTE, SECOND } from '@/base/clock'
 import { costMicroUsd } from '../cost'
-import { ProviderError, toProviderError } from '../errors'
-import { several, worst } from '../several'
+import { ProviderError } from '../errors'
+import { modelOf } from '../map-input'
+import { kept, portions, several } from '../several'
 import type {
   Done,
   Operation,
-  Output,
   Pending,
   ProviderContext,
   ProviderInput,
   ProviderUsage,
   StartResult,
 } from '../spec'
-import { ask, askAbout, keyHeaders, modelPath } from './api'
+import { ask, askAbout, modelPath } from './api'
 import { secondsOf, videoBody } from './body'
 import { downloadVideo } from './download'
 import { geminiStartError } from './errors'
-import {
-  isOperationName,
-  readOperation,
-  readStanding,
-  type Standing,
-  type VideoOperation,
-} from './operation'
+import { isOperationName, readOperation, readStanding, type VideoOperation } from './operation'
 import { readParams } from './params'
 import { fetchPictures } from './pictures'
 
@@ -40,23 +34,18 @@ export async function startVideos(
   input: ProviderInput,
   ctx: ProviderContext,
 ): Promise<Pending> {
-  // Before anything is fetched: without a key or with wrong parameters no picture is of use.
-  keyHeaders(ctx)
+  // Before anything is fetched: with wrong parameters no picture is of use.
   readParams(input)
   const pictures = await fetchPictures(input.images, ctx)
-  const { with_images_model: withImages, cost, outputs_per_call: perCall = 1 } = input.config
-  const model = pictures.length > 0 && withImages ? withImages : input.providerModel
-  const url = `${baseUrl}${modelPath(model)}:predictLongRunning`
+  const { cost, outputs_per_call: perCall = 1 } = input.config
+  const url = `${baseUrl}${modelPath(modelOf(input))}:predictLongRunning`
   const bodies = portions(input.numOutputs, perCall).map(count => videoBody(input, pictures, count))
 
-  const names = await several(
-    bodies.map(async json => {
-      const request = { url, method: 'POST', json, timeoutMs: START_TIMEOUT_MS }
-      const answer = await ask(ctx, request)
-      if (answer.status !== 200) throw geminiStartError(answer, ctx.apiKey)
-      return nameOf(answer.json)
-    }),
-  )
+  const { made: names } = await several(bodies, async json => {
+    const answer = await ask(ctx, { url, method: 'POST', json, timeoutMs: START_TIMEOUT_MS })
+    if (answer.status !== 200) throw geminiStartError(answer)
+    return nameOf(answer.json)
+  })
   const operation: VideoOperation = {
     names,
     started_at_ms: ctx.nowMs,
@@ -75,47 +64,29 @@ export async function pollVideos(
   const operation = readOperation(stored)
   const standings = await Promise.all(
     operation.names.map(async name => {
-      return readStanding(await askAbout(ctx, { url: `${baseUrl}/${name}` }), ctx.apiKey)
+      return readStanding(await askAbout(ctx, { url: `${baseUrl}/${name}` }))
     }),
   )
-  if (standings.some(({ state }) => state === 'running')) return pending(operation, ctx)
-  return await gather(baseUrl, operation, standings, ctx)
-}
-
-async function gather(
-  baseUrl: string,
-  operation: VideoOperation,
-  standings: Standing[],
-  ctx: ProviderContext,
-): Promise<Done> {
-  const made = standings.flatMap(standing => (standing.state === 'made' ? [standing.uris] : []))
-  if (made.length === 0) {
-    throw worst(standings.flatMap(standing => (standing.state === 'ended' ? [standing.error] : [])))
-  }
-  const { origin } = new URL(baseUrl)
-  const bytes = await whole(made.flat().map(uri => fetched(uri, origin, ctx)))
-  const outputs = bytes.map((video): Output => ({ type: 'file', bytes: video, contentType: null }))
-  return { state: 'done', outputs, usage: usageOf(operation, made.length, outputs.length) }
+  const ended = standings.filter(standing => standing !== 'running')
+  if (ended.length < standings.length) return pending(operation, ctx)
+  return await gather(baseUrl, operation, kept(ended).made, ctx)
 }
 
 /** A video that is gone costs itself and not the others; one that only broke off is waited for. */
-async function whole(downloads: Promise<Uint8Array>[]): Promise<Uint8Array[]> {
-  const settled = await Promise.allSettled(downloads)
-  const errors = settled.flatMap(it =>
-    it.status === 'rejected' ? [toProviderError(it.reason)] : [],
-  )
-  const forNow = errors.find(({ kind }) => kind !== 'unavailable')
-  if (forNow) throw forNow
-  return await several(downloads)
-}
-
-/** What breaks on the way says nothing of the video: it is there and is asked for again. */
-async function fetched(uri: string, origin: string, ctx: ProviderContext): Promise<Uint8Array> {
-  try {
-    return await downloadVideo(uri, origin, ctx)
-  } catch (error) {
-    if (error instanceof ProviderError) throw error
-    throw new ProviderError('unknown_outcome', 'a video could not be fetched', { cause: error })
+async function gather(
+  baseUrl: string,
+  operation: VideoOperation,
+  made: string[][],
+  ctx: ProviderContext,
+): Promise<Done> {
+  const { origin } = new URL(baseUrl)
+  const videos = await several(made.flat(), uri => downloadVideo(uri, origin, ctx), {
+    isRepeatable: true,
+  })
+  return {
+    state: 'done',
+    outputs: videos.made.map(bytes => ({ type: 'file', bytes, contentType: null })),
+    usage: usageOf(operation, made.length, videos.made.length),
   }
 }
 
@@ -142,10 +113,4 @@ function usageOf(operation: VideoOperation, calls: number, outputs: number): Pro
     ...(seconds === null ? {} : { seconds }),
     ...(cost === null ? {} : { costMicroUsd: cost }),
   }
-}
-
-/** 5 in portions of 2 are 2, 2 and 1. */
-function portions(count: number, most: number): number[] {
-  const whole = Array.from({ length: Math.floor(count / most) }, () => most)
-  return count % most === 0 ? whole : [...whole, count % most]
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ProviderError, type ProviderErrorKind, type RejectReason } from '../errors'
+import { ProviderError, type ProviderErrorKind, type ProviderErrorOptions } from '../errors'
 import { errorOfPollStatus, errorOfStatus, retryAfterOf, type VendorAnswer } from '../http'
 import type { Generation } from './generation'
 
@@ -12,7 +12,7 @@ export function errorOfCreation(answer: VendorAnswer): ProviderError {
     const retryAfterMs = retryAfterOf(answer.headers) ?? USUAL_RESET_MS
     return told('rate_limited', `429: ${message}`, { retryAfterMs })
   }
-  if (status >= 400 && CREDIT.test(message)) return told('unavailable', `${status}: ${message}`)
+  if (status >= 400 && CREDIT.test(message)) return noCredit(`${status}: ${message}`)
   if ((status === 400 || status === 422) && CONTENT.test(message)) {
     return told('rejected', `${status}: ${message}`, { reason: 'content' })
   }
@@ -28,7 +28,7 @@ export function errorOfQuestion(answer: VendorAnswer): ProviderError {
 export function errorOfGeneration({ state, failure_reason }: Generation): ProviderError {
   const why = failure_reason ?? ''
   const message = state === 'failed' ? `failed: ${why}` : `${state}, but nothing is there`
-  if (CREDIT.test(why)) return told('unavailable', message)
+  if (CREDIT.test(why)) return noCredit(message)
   if (CONTENT.test(why)) return told('rejected', message, { reason: 'content' })
   if (INPUT.test(why)) return told('rejected', message, { reason: 'input' })
   return told('unavailable', message)
@@ -55,18 +55,20 @@ const INPUT =
 /** A sentence, or the list of what is wrong with the body that its framework makes. */
 const Problem = z.object({ detail: z.unknown().optional() })
 
-function detailOf({ status, json, text }: VendorAnswer): string {
-  // Of one that should have been a success nothing is kept: it holds the prompt and our address.
-  if (status < 400) return 'an answer that cannot be read'
+function detailOf({ json, text }: VendorAnswer): string {
   const detail = Problem.safeParse(json).data?.detail
   if (typeof detail === 'string') return detail
   return detail === undefined || detail === null ? text : JSON.stringify(detail)
 }
 
+function noCredit(message: string): ProviderError {
+  return told('unavailable', message, { isPermanent: true })
+}
+
 function told(
   kind: ProviderErrorKind,
   message: string,
-  options: { reason?: RejectReason; retryAfterMs?: number } = {},
+  options: ProviderErrorOptions = {},
 ): ProviderError {
   return new ProviderError(kind, message.slice(0, MESSAGE_KEPT), options)
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { fileOf } from '../file-of'
+import type { Output } from '../spec'
 
 const Asset = z.string().nullish().catch(null)
 
@@ -20,17 +22,8 @@ export function isEnded(state: string): boolean {
   return state === 'completed' || state === 'failed'
 }
 
-/**
- * The address of what was made; `progress_video` is what a film looks like half way and is never it.
- * `made` is null where nobody knows what was asked for.
- */
-export function assetOf({ state, assets }: Generation, made: string | null): string | null {
-  if (state !== 'completed') return null
-  const address =
-    made === null
-      ? (assets?.video ?? assets?.image)
-      : made === 'video'
-        ? assets?.video
-        : assets?.image
-  return address && URL.parse(address)?.protocol === 'https:' ? address : null
+/** What was made; `progress_video` is what a film looks like half way and is never it. */
+export function outputsOf({ state, assets }: Generation, made: string): Output[] {
+  const address = made === 'video' ? assets?.video : assets?.image
+  return state === 'completed' && address ? fileOf(address) : []
 }

@@ -1,39 +1,46 @@
+import { checkParams, notFor } from '../check-params'
 import { ProviderError } from '../errors'
-import { mapInput } from '../map-input'
+import { type FieldNames, mapInput, modelOf, namesOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
+import { splitCalls } from '../split-calls'
 import { LumaParams, PARAMS_OF } from './params'
 
+export type Made = 'image' | 'video'
 /** A generation makes one picture or one film; more of them are as many generations. */
-export type Creation = { made: 'image' | 'video'; body: { [key: string]: Json } }
+export type Creation = { made: Made; body: { [key: string]: Json } }
 
 /** Throws ProviderError `rejected` for what Luma cannot make of it. */
-export function creationOf(input: ProviderInput): Creation {
-  const made = MADE.get(input.kind)
-  if (made === undefined) throw refusal(`it makes no ${input.kind}`)
-  checkParams(input.params, made)
-  const { config, images } = input
-  const model = images.length > 0 ? config.with_images_model : undefined
-  const mapped = mapInput({ ...input, images: [], numOutputs: 1 }, FIELDS[made])
-  return {
-    made,
-    body: {
-      ...adjusted(mapped),
-      ...picturesOf(images, pictureField(input)),
-      model: model ?? input.providerModel,
-    },
-  }
+export function creationsOf(input: ProviderInput): Creation[] {
+  const made = madeOf(input)
+  checkParams('Luma', LumaParams, input)
+  const odd = Object.keys(input.params).find(name => !PARAMS_OF[made].includes(name))
+  if (odd !== undefined) throw notFor('Luma', `${odd} is not for a ${made}`)
+  return splitCalls(input, 1).map(call => ({ made, body: bodyOf(call, made) }))
 }
 
 /** Luma enlarges only films of its own, by their id, which the hub does not keep. */
-const MADE = new Map<string, 'image' | 'video'>([
-  ['image', 'image'],
-  ['image_edit', 'image'],
-  ['video', 'video'],
-])
+export function madeOf({ kind }: ProviderInput): Made {
+  if (kind === 'image' || kind === 'image_edit') return 'image'
+  if (kind === 'video') return 'video'
+  throw notFor('Luma', `it makes no ${kind}`)
+}
 
-const FIELDS = {
-  image: { num_outputs: null, output_format: 'format' },
-  video: { num_outputs: null, output_format: null, duration_seconds: 'duration' },
+const FIELDS: Record<Made, FieldNames> = {
+  image: { output_format: 'format' },
+  video: { output_format: null, duration_seconds: 'duration:seconds' },
+}
+/** Its spelling. */
+const OUTPUT_FORMATS = { jpeg: 'jpg' }
+const FORMATS: Json[] = ['jpg', 'png']
+
+function bodyOf(call: ProviderInput, made: Made): Creation['body'] {
+  const output_formats = { ...OUTPUT_FORMATS, ...call.config.output_formats }
+  const config = { ...call.config, output_formats }
+  const fixed = { num_outputs: null, images: null }
+  const body = mapInput({ ...call, config }, FIELDS[made], fixed)
+  const { format = 'jpg' } = body
+  if (!FORMATS.includes(format)) throw notFor('Luma', `it makes no ${format}, only jpeg and png`)
+  return { ...body, ...picturesOf(call), model: modelOf(call) }
 }
 
 const PICTURES: { [kind: string]: string } = {
@@ -42,49 +49,25 @@ const PICTURES: { [kind: string]: string } = {
   video: 'keyframes',
 }
 
-/** The vendor's own spellings of values that the hub spells otherwise. */
-function adjusted(body: { [key: string]: Json }): { [key: string]: Json } {
-  const { format, duration, ...rest } = body
-  return {
-    ...rest,
-    ...(format === undefined ? {} : { format: formatOf(format) }),
-    ...(duration === undefined ? {} : { duration: durationOf(duration) }),
-  }
-}
-
-function formatOf(format: Json): Json {
-  if (format === 'jpeg') return 'jpg'
-  if (format === 'jpg' || format === 'png') return format
-  throw refusal(`it makes no ${String(format)}, only jpeg and png`)
-}
-
-/** `5s`, not 5. */
-function durationOf(duration: Json): Json {
-  return typeof duration === 'number' ? `${duration}s` : duration
-}
-
-/** Null where the route leaves them out. */
-function pictureField({ config, kind }: ProviderInput): string | null {
-  const field = config.fields?.images
-  return field === undefined ? (PICTURES[kind] ?? null) : field
-}
-
 /** Each of the vendor's fields holds pictures in a shape of its own; none holds an address as it is. */
-function picturesOf(images: string[], field: string | null): { [key: string]: Json } {
-  const [first, second, ...more] = images
+function picturesOf(call: ProviderInput): { [key: string]: Json } {
+  const { images, kind } = call
+  const { images: field = PICTURES[kind] ?? null } = namesOf(call)
+  const [first, second] = images
   if (first === undefined || field === null) return {}
   const name = field.replace(/\[\]$/, '')
   const most = MOST_PICTURES.get(name)
-  if (most === undefined) throw new ProviderError('unavailable', `Luma has no field ${field}`)
-  if (images.length > most) throw refusal(`${name} takes at most ${most} pictures`)
+  if (most === undefined) {
+    throw new ProviderError('unavailable', `Luma has no field ${field}`, { isPermanent: true })
+  }
+  if (images.length > most) throw notFor('Luma', `${name} takes at most ${most} pictures`)
   if (name === 'modify_image_ref') return { modify_image_ref: { url: first } }
   if (name === 'keyframes') {
     const frame1 = second === undefined ? {} : { frame1: { type: 'image', url: second } }
     return { keyframes: { frame0: { type: 'image', url: first }, ...frame1 } }
   }
-  const all = second === undefined ? [first] : [first, second, ...more]
-  if (name === 'character_ref') return { character_ref: { identity0: { images: all } } }
-  return { [name]: all.map(url => ({ url })) }
+  if (name === 'character_ref') return { character_ref: { identity0: { images } } }
+  return { [name]: images.map(url => ({ url })) }
 }
 
 const MOST_PICTURES = new Map([
@@ -94,14 +77,3 @@ const MOST_PICTURES = new Map([
   ['modify_image_ref', 1],
   ['keyframes', 2],
 ])
-
-function checkParams(params: ProviderInput['params'], made: 'image' | 'video'): void {
-  const result = LumaParams.safeParse(params)
-  if (!result.success) throw refusal(result.error.issues.map(issue => issue.message).join(', '))
-  const odd = Object.keys(params).find(name => !PARAMS_OF[made].includes(name))
-  if (odd !== undefined) throw refusal(`${odd} is not for a ${made}`)
-}
-
-function refusal(why: string): ProviderError {
-  return new ProviderError('rejected', `not for Luma: ${why}`, { reason: 'input' })
-}

@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import { SECOND } from '@/base/clock'
-import { costMicroUsd } from '../cost'
-import { ProviderError, toProviderError } from '../errors'
-import { errorOfStatus } from '../http'
-import type { Output, Provider, ProviderContext, ProviderUsage, StartResult } from '../spec'
-import { ask, askAgain } from './ask'
+import { usageOf } from '../cost'
+import { ProviderError } from '../errors'
+import { createAsker, errorOfPollStatus, errorOfStatus } from '../http'
+import { pollAfterMs } from '../pace'
+import { readOperation } from '../read-operation'
+import { joined, kept, several } from '../several'
+import type { Done, Provider, ProviderContext, StartResult } from '../spec'
 import { readCallback } from './callback'
 import { errorOfCreation, errorOfGeneration, errorOfQuestion } from './failure'
-import { assetOf, Generation, isEnded } from './generation'
-import { type Creation, creationOf } from './input'
-import { askedOf, type LumaOperation, operationOf, readOperation } from './operation'
+import { Generation, isEnded, outputsOf } from './generation'
+import { type Creation, creationsOf, madeOf } from './input'
+import { LumaOperation, operationOf } from './operation'
 import { LumaParams } from './params'
 
 export type LumaOptions = {
@@ -28,32 +30,25 @@ export function createLuma({ baseUrl = BASE_URL }: LumaOptions = {}): Provider {
     params: LumaParams,
 
     async start(input, ctx) {
-      const creation = creationOf(input)
-      const results = await Promise.allSettled(
-        Array.from({ length: input.numOutputs }, () => create(creation, ctx)),
-      )
-      const begun = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-      // Some of several is a success with fewer outputs; what became of the others is their loss.
-      if (begun.length === 0) throw gravest(results)
-      return conclude(operationOf(begun, askedOf(input, creation.made), ctx.nowMs), begun, ctx)
+      const { made } = await several(creationsOf(input), creation => create(creation, ctx))
+      return conclude(operationOf(made, madeOf(input), input, ctx.nowMs), made, ctx)
     },
 
     async poll(stored, ctx) {
-      const operation = readOperation(stored)
-      const generations = await Promise.all(operation.generations.map(id => get(id, ctx)))
-      return conclude(operation, generations, ctx)
+      const operation = readOperation('Luma', LumaOperation, stored)
+      const look = (id: string) => get(id, ctx)
+      const { made } = await several(operation.generations, look, { isRepeatable: true })
+      return conclude(operation, made, ctx)
     },
 
     /** To delete is all that can be done; whether the vendor stops working on it is not told. */
     async cancel(stored, ctx) {
-      const { generations } = readOperation(stored)
-      const results = await Promise.allSettled(generations.map(id => remove(id, ctx)))
-      const failed = results.find(result => result.status === 'rejected')
-      if (failed) throw failed.reason
+      const { generations } = readOperation('Luma', LumaOperation, stored)
+      await several(generations, id => remove(id, ctx), { isRepeatable: true })
     },
 
     /** By the callback's address, which is the one thing of ours that a generation carries. */
-    async find(reference, ctx) {
+    async find(reference, ctx, input) {
       if (ctx.callbackUrl === null) return null
       const found = await listed(
         ctx,
@@ -61,8 +56,8 @@ export function createLuma({ baseUrl = BASE_URL }: LumaOptions = {}): Provider {
       )
       if (found.length === 0) return null
       // Never the outcome itself, so that one that failed ends the attempt by a poll like any other.
-      const operation = operationOf(found, null, ctx.nowMs)
-      return { state: 'pending', operation, pollAfterMs: SOONEST_POLL_MS.image }
+      const operation = operationOf(found, madeOf(input), input, ctx.nowMs)
+      return { state: 'pending', operation, pollAfterMs: PACE.soonestMs }
     },
 
     async parseCallback(rawBody) {
@@ -75,7 +70,8 @@ export function createLuma({ baseUrl = BASE_URL }: LumaOptions = {}): Provider {
       const credits = Credits.safeParse(answer.json)
       if (answer.status !== 200 || !credits.success) throw errorOfStatus(answer)
       if (credits.data.credit_balance <= 0) {
-        throw new ProviderError('unavailable', 'the account has no credit left')
+        const message = 'the account has no credit left'
+        throw new ProviderError('unavailable', message, { isPermanent: true })
       }
     },
   }
@@ -94,7 +90,7 @@ export function createLuma({ baseUrl = BASE_URL }: LumaOptions = {}): Provider {
   }
 
   async function get(id: string, ctx: ProviderContext): Promise<Generation> {
-    const answer = await askAgain(ctx, { url: `${baseUrl}/generations/${id}` })
+    const answer = await askAbout(ctx, { url: `${baseUrl}/generations/${id}` })
     // Of several one may be gone; whether that is the end is for all of them together to say.
     if (answer.status === 404 || answer.status === 410) {
       return { id, state: 'failed', failure_reason: 'the vendor knows it no longer' }
@@ -105,16 +101,16 @@ export function createLuma({ baseUrl = BASE_URL }: LumaOptions = {}): Provider {
   }
 
   async function remove(id: string, ctx: ProviderContext): Promise<void> {
-    const answer = await ask(ctx, { method: 'DELETE', url: `${baseUrl}/generations/${id}` })
+    const answer = await askAbout(ctx, { method: 'DELETE', url: `${baseUrl}/generations/${id}` })
     const isGone = answer.status === 404 || (answer.status >= 200 && answer.status <= 299)
-    if (!isGone) throw errorOfStatus(answer)
+    if (!isGone) throw errorOfPollStatus(answer)
   }
 
   async function listed(ctx: ProviderContext, isOurs: (generation: Generation) => boolean) {
     const found: Generation[] = []
     for (let page = 0; page < MAX_PAGES; page++) {
       const query = `limit=${PAGE}&offset=${page * PAGE}`
-      const answer = await ask(ctx, { url: `${baseUrl}/generations?${query}` })
+      const answer = await askAbout(ctx, { url: `${baseUrl}/generations?${query}` })
       const list = List.safeParse(answer.json)
       if (answer.status !== 200 || !list.success) throw errorOfQuestion(answer)
       const generations = list.data.generations.flatMap(
@@ -127,11 +123,16 @@ export function createLuma({ baseUrl = BASE_URL }: LumaOptions = {}): Provider {
   }
 }
 
+const { ask, askAbout } = createAsker('Luma', apiKey => ({
+  accept: 'application/json',
+  authorization: `Bearer ${apiKey}`,
+}))
+
 const BASE_URL = 'https://api.lumalabs.ai/dream-machine/v1'
 
 /** Pictures take some seconds, films a minute and more; the vendor's own examples ask every three. */
-const SOONEST_POLL_MS = { image: 2 * SECOND, video: 5 * SECOND }
-const LATEST_POLL_MS = 20 * SECOND
+const PACE = { share: 1 / 4, soonestMs: 2 * SECOND, latestMs: 20 * SECOND }
+const FILM_PACE = { ...PACE, soonestMs: 5 * SECOND }
 
 const PAGE = 100
 const MAX_PAGES = 5
@@ -144,42 +145,17 @@ function conclude(
   generations: Generation[],
   { nowMs }: ProviderContext,
 ): StartResult {
-  const { asked, started_at_ms } = operation
-  if (!generations.every(({ state }) => isEnded(state))) {
-    const soonestMs = asked?.made === 'video' ? SOONEST_POLL_MS.video : SOONEST_POLL_MS.image
-    return {
-      state: 'pending',
-      operation,
-      pollAfterMs: pollAfterMs(nowMs - started_at_ms, soonestMs),
-    }
+  if (generations.every(({ state }) => isEnded(state))) {
+    return joined(kept(generations.map(generation => endOf(generation, operation))))
   }
-  const outputs = generations.flatMap((generation): Output[] => {
-    const url = assetOf(generation, asked?.made ?? null)
-    return url === null ? [] : [{ type: 'file', url, contentType: null }]
-  })
-  if (outputs.length > 0) return { state: 'done', outputs, usage: usageOf(asked, outputs.length) }
-  const errors = generations.map(errorOfGeneration)
-  throw errors.find(({ kind }) => kind === 'rejected') ?? errors[0]
+  const pace = operation.made === 'video' ? FILM_PACE : PACE
+  const ageMs = nowMs - operation.started_at_ms
+  return { state: 'pending', operation, pollAfterMs: pollAfterMs(ageMs, pace) }
 }
 
 /** The vendor gives back what a failed generation cost, so what was made is what is paid. */
-function usageOf(asked: LumaOperation['asked'], made: number): ProviderUsage {
-  const seconds = asked === null || asked.seconds === null ? null : asked.seconds * made
-  const cost = costMicroUsd(asked?.rates ?? null, { calls: made, outputs: made, seconds })
-  return cost === null ? {} : { costMicroUsd: cost }
-}
-
-/** A quarter of the time that it took so far: soon for what is quick, seldom for what is slow. */
-function pollAfterMs(ageMs: number, soonestMs: number): number {
-  return Math.round(Math.min(Math.max(ageMs / 4, soonestMs), LATEST_POLL_MS))
-}
-
-/** Of several that all failed: one that may have begun outweighs all, for it must not be begun again. */
-function gravest(results: PromiseSettledResult<unknown>[]): ProviderError {
-  const errors = results.flatMap(result =>
-    result.status === 'rejected' ? [toProviderError(result.reason)] : [],
-  )
-  const order = ['unknown_outcome', 'rejected', 'rate_limited', 'unavailable']
-  const [first] = errors.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
-  return first ?? new ProviderError('rejected', 'nothing was asked for', { reason: 'input' })
+function endOf(generation: Generation, operation: LumaOperation): Done | ProviderError {
+  const outputs = outputsOf(generation, operation.made)
+  if (outputs.length === 0) return errorOfGeneration(generation)
+  return { state: 'done', outputs, usage: usageOf(operation, outputs.length) }
 }

@@ -1,5 +1,5 @@
 import { ProviderError } from '../errors'
-import { mapInput } from '../map-input'
+import { type FieldNames, mapInput, modelOf, namesOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
 import { EDIT_FIELDS, GENERATION_FIELDS, OpenaiParams, TEXT_FIELDS } from './params'
 
@@ -51,23 +51,18 @@ const NEVER_SENT = [
 ]
 
 /** Fields of the model's own schema are sent where the endpoint takes them or the route names them. */
-function mapped(
-  input: ProviderInput,
-  taken: readonly string[],
-  names: { [ours: string]: string | null },
-): Fields {
+function mapped(input: ProviderInput, taken: readonly string[], names: FieldNames): Fields {
   const params = OpenaiParams.safeParse(input.params)
   if (!params.success) throw refusal(`openai parameters: ${params.error.message}`)
-  const named = Object.keys(input.config.fields ?? {})
+  const named = Object.keys(namesOf(input))
   const pick = (from: Fields, allowed: readonly string[]) =>
     Object.fromEntries(Object.entries(from).filter(([name]) => allowed.includes(name)))
   const asked: ProviderInput = {
     ...input,
-    images: [],
     extra: pick(input.extra, [...taken, ...named]),
     params: pick(input.params, taken),
   }
-  return mapInput(asked, names)
+  return mapInput(asked, names, { images: null })
 }
 
 /**
@@ -90,10 +85,6 @@ function sizeOf(value: Json): Json {
 
 /** As far from 1:1 as from 3:2. */
 const NO_LONGER_SQUARE = Math.sqrt(3 / 2)
-
-function modelOf({ providerModel, images, config }: ProviderInput): string {
-  return images.length > 0 ? (config.with_images_model ?? providerModel) : providerModel
-}
 
 function refusal(why: string): ProviderError {
   return new ProviderError('rejected', why, { reason: 'input' })

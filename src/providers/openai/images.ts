@@ -1,13 +1,14 @@
+import { answerTimeoutMs } from '../answer-timeout'
 import { costMicroUsd } from '../cost'
 import { ProviderError } from '../errors'
 import type { VendorAnswer, VendorCall } from '../http'
+import { joined, portions, several } from '../several'
 import type { Done, Output, ProviderContext, ProviderInput } from '../spec'
 import { ImagesAnswer } from './answers'
 import { ask } from './ask'
 import { type Fields, imageFields, MASK } from './fields'
 import { fetchPicture, type Picture } from './pictures'
 import { refusalOf } from './refusal'
-import { several } from './several'
 
 /** Pictures from a text, or from pictures and a text: the vendor has an endpoint for each. */
 export async function makeImages(
@@ -19,14 +20,16 @@ export async function makeImages(
   // Checked before a picture is fetched for nothing.
   imageFields(input, perCall)
   const pictures = await inputPictures(input, ctx)
-  return await several(input.numOutputs, perCall, async count => {
+  const made = await several(portions(input.numOutputs, perCall), async count => {
     const fields = imageFields(input, count)
     const call: VendorCall =
       pictures === null
         ? { url: `${baseUrl}/images/generations`, method: 'POST', json: fields }
         : { url: `${baseUrl}/images/edits`, method: 'POST', body: formOf(fields, pictures) }
-    return readImages(await ask(ctx, call), input)
+    const timeoutMs = answerTimeoutMs(ctx)
+    return readImages(await ask(ctx, { ...call, timeoutMs }), input)
   })
+  return joined(made, input.numOutputs)
 }
 
 type InputPictures = { images: Picture[]; mask: Picture | null }

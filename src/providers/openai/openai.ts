@@ -2,7 +2,7 @@ import { SECOND } from '@/base/clock'
 import { ProviderError } from '../errors'
 import type { Provider, ProviderContext, ProviderInput } from '../spec'
 import { ErrorAnswer, ModelsAnswer } from './answers'
-import { ask, withoutKey } from './ask'
+import { ask } from './ask'
 import { makeImages } from './images'
 import { OpenaiParams } from './params'
 import { refusalOf } from './refusal'
@@ -23,8 +23,8 @@ export function createOpenai({
   return {
     name: 'openai',
     params: OpenaiParams,
-    start: (input, ctx) => withoutKey(ctx, () => make(input, ctx, baseUrl)),
-    check: ctx => withoutKey(ctx, () => checkKey(ctx, baseUrl)),
+    start: (input, ctx) => make(input, ctx, baseUrl),
+    check: ctx => checkKey(ctx, baseUrl),
   }
 }
 

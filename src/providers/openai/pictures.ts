@@ -1,7 +1,7 @@
 import { SECOND } from '@/base/clock'
 import { ProviderError } from '../errors'
+import { fetchBytes } from '../fetch-bytes'
 import type { ProviderContext } from '../spec'
-import { throwIfAborted } from './ask'
 
 export type Picture = { bytes: Uint8Array<ArrayBuffer>; type: string; name: string }
 
@@ -18,23 +18,14 @@ export async function fetchPicture(
   label: string,
   ctx: ProviderContext,
 ): Promise<Picture> {
-  throwIfAborted(ctx)
-  const bytes = await download(url, ctx).catch(error => {
-    throwIfAborted(ctx)
-    throw unusable(label, 'could not be fetched', error)
+  const limits = { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS }
+  const { status, bytes } = await fetchBytes(ctx, url, limits).catch((error: unknown) => {
+    throw error instanceof ProviderError ? error : unusable(label, 'could not be fetched', error)
   })
+  if (!bytes) throw unusable(label, `answered ${status}`)
   const kind = kindOf(bytes)
   if (!kind) throw unusable(label, 'is neither PNG, JPEG nor WebP')
   return { bytes, type: `image/${kind}`, name: `${label}.${kind}` }
-}
-
-async function download(url: string, ctx: ProviderContext): Promise<Uint8Array<ArrayBuffer>> {
-  const init = { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS, signal: ctx.signal }
-  const response = await ctx.fetch(url, init)
-  if (response.ok) return new Uint8Array(await response.arrayBuffer())
-  // A body that nobody reads would hold its connection until the timeout.
-  await response.body?.cancel()
-  throw new Error(`answered ${response.status}`)
 }
 
 /** What the first bytes say; the vendor refuses a part whose declared type is missing or wrong. */

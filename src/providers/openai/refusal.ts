@@ -16,10 +16,12 @@ export function refusalOf(answer: VendorAnswer): ProviderError {
   if (says(CONTENT) || (answer.status === 400 && ABOUT_CONTENT.test(message ?? ''))) {
     return new ProviderError('rejected', text, { reason: 'content' })
   }
-  if (says(NO_CREDIT)) return new ProviderError('unavailable', text)
+  if (says(NO_CREDIT)) return new ProviderError('unavailable', text, { isPermanent: true })
   // Which model is asked, and by which account, is ours to say: no fault of the caller.
   const isOurs = says(NO_MODEL) || param === 'model' || UNVERIFIED.test(message ?? '')
-  if (isClientError && isOurs) return new ProviderError('unavailable', text)
+  if (isClientError && isOurs) {
+    return new ProviderError('unavailable', text, { isPermanent: true })
+  }
   return errorOfStatus(answer, text)
 }
 

@@ -1,12 +1,13 @@
+import { answerTimeoutMs } from '../answer-timeout'
 import { costMicroUsd } from '../cost'
 import { ProviderError } from '../errors'
 import type { VendorAnswer } from '../http'
+import { joined, portions, several } from '../several'
 import type { Done, ProviderContext, ProviderInput } from '../spec'
 import { ChatAnswer } from './answers'
 import { ask } from './ask'
 import { chatFields } from './fields'
 import { refusalOf } from './refusal'
-import { several } from './several'
 
 /** Texts by chat completions. Several outputs are several choices of one call: its input is paid for once. */
 export async function writeTexts(
@@ -15,11 +16,13 @@ export async function writeTexts(
   baseUrl: string,
 ): Promise<Done> {
   const perCall = input.config.outputs_per_call ?? input.numOutputs
-  return await several(input.numOutputs, perCall, async count => {
+  const url = `${baseUrl}/chat/completions`
+  const made = await several(portions(input.numOutputs, perCall), async count => {
     const json = chatFields(input, count)
-    const url = `${baseUrl}/chat/completions`
-    return readTexts(await ask(ctx, { url, method: 'POST', json }), input)
+    const timeoutMs = answerTimeoutMs(ctx)
+    return readTexts(await ask(ctx, { url, method: 'POST', json, timeoutMs }), input)
   })
+  return joined(made, input.numOutputs)
 }
 
 function readTexts(answer: VendorAnswer, { config }: ProviderInput): Done {

@@ -80,6 +80,14 @@ export const VideoAnswer = z.object({
 })
 export type VideoAnswer = z.infer<typeof VideoAnswer>
 
+/** Any other word means that it still runs, also one that we do not know. */
+export const VIDEO_ENDS: ReadonlySet<string> = new Set([
+  'completed',
+  'failed',
+  'cancelled',
+  'expired',
+])
+
 export const KeyAnswer = z.object({
   data: z.object({
     limit_remaining: z.number().nullish(),

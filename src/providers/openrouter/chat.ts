@@ -1,29 +1,27 @@
+import { answerTimeoutMs } from '../answer-timeout'
+import { charged } from '../charged'
 import { ProviderError } from '../errors'
 import type { VendorAnswer } from '../http'
+import { joined, portions, several } from '../several'
 import type { Done, Output, ProviderContext, ProviderInput } from '../spec'
 import { ChatAnswer, type Choice } from './answers'
 import { ask } from './ask'
 import { chatImageFields, type Fields, textFields } from './fields'
 import { pictureOf } from './images'
 import { contentRefusal, refusalBy, refusalIn, refusalOf, speaksOfContent } from './refusal'
-import { several } from './several'
-import { usageOf } from './usage'
+import { toldCost, usageOf } from './usage'
 
 /** A chat completion has one answer; more outputs are more calls. */
 const PER_CALL = 1
 
 /** Pictures by chat completions, for models that draw in the middle of a talk. */
 export async function drawByChat(input: ProviderInput, ctx: ProviderContext, baseUrl: string) {
-  return await several(input.numOutputs, PER_CALL, () =>
-    complete(chatImageFields(input), picturesOf, { input, ctx, baseUrl }),
-  )
+  return await complete(chatImageFields(input), picturesOf, { input, ctx, baseUrl })
 }
 
 /** Texts by chat completions. */
 export async function writeTexts(input: ProviderInput, ctx: ProviderContext, baseUrl: string) {
-  return await several(input.numOutputs, PER_CALL, () =>
-    complete(textFields(input), textsOf, { input, ctx, baseUrl }),
-  )
+  return await complete(textFields(input), textsOf, { input, ctx, baseUrl })
 }
 
 type Asked = { input: ProviderInput; ctx: ProviderContext; baseUrl: string }
@@ -33,15 +31,20 @@ async function complete(
   take: (choice: Choice) => Output[],
   { input, ctx, baseUrl }: Asked,
 ): Promise<Done> {
-  const answer = await ask(ctx, { url: `${baseUrl}/chat/completions`, method: 'POST', json })
-  const read = ChatAnswer.safeParse(answer.json)
-  if (answer.status !== 200 || !read.success) throw refusalOf(answer)
-  const { choices, usage } = read.data
-  const good = choices.filter(choice => !choice.error && choice.finish_reason !== 'error')
-  const outputs = good.flatMap(take)
-  if (outputs.length === 0) throw whyNothing(choices, answer)
-  const made = { outputs: outputs.length }
-  return { state: 'done', outputs, usage: usageOf(usage, input.config.cost, made) }
+  const timeoutMs = answerTimeoutMs(ctx)
+  const request = { url: `${baseUrl}/chat/completions`, method: 'POST', json, timeoutMs }
+  const made = await several(portions(input.numOutputs, PER_CALL), async (): Promise<Done> => {
+    const answer = await ask(ctx, request)
+    const read = ChatAnswer.safeParse(answer.json)
+    if (answer.status !== 200 || !read.success) throw refusalOf(answer)
+    const { choices, usage } = read.data
+    const good = choices.filter(choice => !choice.error && choice.finish_reason !== 'error')
+    const outputs = good.flatMap(take)
+    if (outputs.length === 0) throw charged(whyNothing(choices, answer), toldCost(usage))
+    const counted = { outputs: outputs.length }
+    return { state: 'done', outputs, usage: usageOf(usage, input.config.cost, counted) }
+  })
+  return joined(made, input.numOutputs)
 }
 
 /** As base64 in a data address, or as an address where they lie. */

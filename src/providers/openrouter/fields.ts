@@ -1,5 +1,5 @@
 import { ProviderError } from '../errors'
-import { mapInput } from '../map-input'
+import { type FieldNames, mapInput, modelOf, namesOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
 import {
   CHAT_IMAGE_FIELDS,
@@ -60,21 +60,27 @@ export function textFields(input: ProviderInput): Fields {
  * The body of a video job. Pictures are its first and last frame, unless the route maps `images` to
  * `input_references`. A prompt may be missing: some models go by a picture alone.
  */
-export function videoFields(input: ProviderInput, reference: string): Fields {
+export function videoFields(
+  input: ProviderInput,
+  reference: string,
+  callbackUrl: string | null,
+): Fields {
   const asked = { ...input, outputFormat: null }
   const names = { num_outputs: null, duration_seconds: 'duration' }
   const fields = mapped(asked, VIDEO_FIELDS, names)
   return {
     ...fields,
     ...frames(input),
+    ...(callbackUrl === null ? {} : { callback_url: callbackUrl }),
     model: modelOf(input),
     session_id: reference,
   }
 }
 
-function frames({ images, config }: ProviderInput): Fields {
+function frames(input: ProviderInput): Fields {
+  const { images } = input
   if (images.length === 0) return {}
-  if (config.fields?.images?.startsWith('input_references')) {
+  if (namesOf(input).images?.startsWith('input_references')) {
     return { input_references: images.map(imagePart) }
   }
   if (images.length > FRAMES.length) throw refusal('a video has a first and a last frame only')
@@ -101,33 +107,24 @@ function imagePart(url: string) {
 const NEVER_SENT = ['stream', 'stream_options', 'callback_url']
 
 /** Fields of the model's own schema are sent where the endpoint takes them or the route names them. */
-function mapped(
-  input: ProviderInput,
-  taken: readonly string[],
-  names: { [ours: string]: string | null },
-): Fields {
+function mapped(input: ProviderInput, taken: readonly string[], names: FieldNames): Fields {
   const params = OpenrouterParams.safeParse(input.params)
   if (!params.success) throw refusal(`openrouter parameters: ${params.error.message}`)
-  const named = Object.keys(input.config.fields ?? {})
+  const named = Object.keys(namesOf(input))
   const pick = (from: Fields, allowed: readonly string[]) =>
     Object.fromEntries(Object.entries(from).filter(([name]) => allowed.includes(name)))
   const asked: ProviderInput = {
     ...input,
-    images: [],
     extra: pick(input.extra, [...taken, ...named]),
     params: pick(input.params, taken),
   }
-  const fields = mapInput(asked, names)
+  const fields = mapInput(asked, names, { images: null })
   for (const name of NEVER_SENT) delete fields[name]
   return fields
 }
 
 const isFields = (value: Json | undefined): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function modelOf({ providerModel, images, config }: ProviderInput): string {
-  return images.length > 0 ? (config.with_images_model ?? providerModel) : providerModel
-}
 
 function refusal(why: string): ProviderError {
   return new ProviderError('rejected', why, { reason: 'input' })

@@ -1,12 +1,14 @@
+import { answerTimeoutMs } from '../answer-timeout'
+import { charged } from '../charged'
 import { ProviderError } from '../errors'
 import type { VendorAnswer } from '../http'
+import { joined, portions, several } from '../several'
 import type { Done, Output, ProviderContext, ProviderInput } from '../spec'
 import { ImagesAnswer } from './answers'
 import { ask } from './ask'
 import { imageFields } from './fields'
 import { refusalOf } from './refusal'
-import { several } from './several'
-import { usageOf } from './usage'
+import { toldCost, usageOf } from './usage'
 
 /**
  * Pictures by the endpoint for pictures. One a call unless the route says otherwise: most vendors behind
@@ -17,10 +19,14 @@ export async function makeImages(
   ctx: ProviderContext,
   baseUrl: string,
 ): Promise<Done> {
-  return await several(input.numOutputs, input.config.outputs_per_call ?? 1, async count => {
+  const counts = portions(input.numOutputs, input.config.outputs_per_call ?? 1)
+  const url = `${baseUrl}/images`
+  const made = await several(counts, async count => {
     const json = imageFields(input, count, ctx.reference)
-    return readImages(await ask(ctx, { url: `${baseUrl}/images`, method: 'POST', json }), input)
+    const timeoutMs = answerTimeoutMs(ctx)
+    return readImages(await ask(ctx, { url, method: 'POST', json, timeoutMs }), input)
   })
+  return joined(made, input.numOutputs)
 }
 
 function readImages(answer: VendorAnswer, { config }: ProviderInput): Done {
@@ -28,7 +34,9 @@ function readImages(answer: VendorAnswer, { config }: ProviderInput): Done {
   if (answer.status !== 200 || !read.success) throw refusalOf(answer)
   const { data, usage } = read.data
   const outputs = data.flatMap(({ b64_json }) => pictureOf(b64_json ?? ''))
-  if (outputs.length === 0) throw new ProviderError('unavailable', 'no picture in the answer')
+  if (outputs.length === 0) {
+    throw charged(new ProviderError('unavailable', 'no picture in the answer'), toldCost(usage))
+  }
   return { state: 'done', outputs, usage: usageOf(usage, config.cost, { outputs: outputs.length }) }
 }
 

@@ -2,7 +2,8 @@ import { SECOND } from '@/base/clock'
 import { ProviderError } from '../errors'
 import type { Provider, ProviderContext, ProviderInput, StartResult } from '../spec'
 import { KeyAnswer } from './answers'
-import { ask, withoutKey } from './ask'
+import { ask } from './ask'
+import { readCallback } from './callback'
 import { drawByChat, writeTexts } from './chat'
 import { makeImages } from './images'
 import { OpenrouterParams } from './params'
@@ -25,9 +26,10 @@ export function createOpenrouter({
   return {
     name: 'openrouter',
     params: OpenrouterParams,
-    start: (input, ctx) => withoutKey(ctx, () => make(input, ctx, baseUrl)),
-    poll: (operation, ctx) => withoutKey(ctx, () => pollVideos(operation, ctx, baseUrl)),
-    check: ctx => withoutKey(ctx, () => checkKey(ctx, baseUrl)),
+    start: (input, ctx) => make(input, ctx, baseUrl),
+    poll: (operation, ctx) => pollVideos(operation, ctx, baseUrl),
+    parseCallback: async (rawBody, headers, ctx) => readCallback(rawBody, headers, ctx),
+    check: ctx => checkKey(ctx, baseUrl),
   }
 }
 
@@ -58,9 +60,13 @@ async function checkKey(ctx: ProviderContext, baseUrl: string): Promise<void> {
   if (answer.status !== 200 || !read.success) throw refusalOf(answer)
   const { limit_remaining, is_management_key } = read.data.data
   if (is_management_key === true) {
-    throw new ProviderError('unavailable', 'a management key makes nothing')
+    throw unusable('a management key makes nothing')
   }
   if (typeof limit_remaining === 'number' && limit_remaining <= 0) {
-    throw new ProviderError('unavailable', 'the limit of the key is used up')
+    throw unusable('the limit of the key is used up')
   }
+}
+
+function unusable(why: string): ProviderError {
+  return new ProviderError('unavailable', why, { isPermanent: true })
 }

@@ -31,11 +31,11 @@ export function refusalBy(told: VendorError, answer: VendorAnswer): ProviderErro
   }
   // Which model is asked is ours to say, so this is no fault of the caller.
   if (status === 400 && NO_MODEL.test(told.message ?? '')) {
-    return new ProviderError('unavailable', text)
+    return new ProviderError('unavailable', text, { isPermanent: true })
   }
   if (status === 502) return new ProviderError('unavailable', text, options)
-  const { kind, reason } = errorOfStatus({ ...answer, status }, text)
-  return new ProviderError(kind, text, { ...options, reason })
+  const { kind, reason, isPermanent } = errorOfStatus({ ...answer, status }, text)
+  return new ProviderError(kind, text, { ...options, reason, isPermanent })
 }
 
 /** For what has no error object: a finish by a filter, a refusal in words. */

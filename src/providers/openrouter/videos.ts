@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import { SECOND } from '@/base/clock'
+import { charged } from '../charged'
 import { costMicroUsd } from '../cost'
 import { ProviderError } from '../errors'
 import { errorOfPollStatus } from '../http'
+import { joined, portions, several } from '../several'
 import type { Done, Operation, Output, Pending, ProviderContext, ProviderInput } from '../spec'
-import { VideoAnswer } from './answers'
+import { VIDEO_ENDS, VideoAnswer } from './answers'
 import { ask, askAbout, askForFile } from './ask'
 import { videoFields } from './fields'
 import { contentRefusal, refusalIn, refusalOf, speaksOfContent } from './refusal'
-import { joined, keepMade, mostTelling } from './several'
 import { toldCost } from './usage'
 
 /** A job makes one video, so several outputs are several jobs. */
@@ -32,8 +33,8 @@ export async function startVideos(
   ctx: ProviderContext,
   baseUrl: string,
 ): Promise<Pending> {
-  const asked = Array.from({ length: input.numOutputs }, () => input)
-  const jobs = await keepMade(asked, () => startVideo(input, ctx, baseUrl))
+  const asked = portions(input.numOutputs, 1)
+  const { made: jobs } = await several(asked, () => startVideo(input, ctx, baseUrl))
   const operation = { jobs, started_at_ms: ctx.nowMs }
   return { state: 'pending', operation, pollAfterMs: SOONEST_POLL_MS }
 }
@@ -50,16 +51,13 @@ export async function pollVideos(
   }
   const { jobs, started_at_ms } = read.data
   const states = await Promise.all(jobs.map(job => endOf(job, ctx, baseUrl)))
-  const ends = states.flatMap(end => end ?? [])
+  const ends = states.filter(end => end !== null)
   if (ends.length < jobs.length) {
     return { state: 'pending', operation, pollAfterMs: pollAfter(ctx.nowMs - started_at_ms) }
   }
   // Only now, or a video that is ready would be fetched with every question about the others.
-  const taken = await Promise.all(ends.map(end => takeVideo(end, ctx, baseUrl)))
-  const made = taken.flatMap(one => (one instanceof ProviderError ? [] : [one]))
-  const failed = taken.flatMap(one => (one instanceof ProviderError ? [one] : []))
-  if (made.length === 0) throw mostTelling(failed)
-  return joined(made, jobs.length)
+  const taken = await several(ends, end => takeVideo(end, ctx, baseUrl), { isRepeatable: true })
+  return joined(taken, jobs.length)
 }
 
 /** The vendor wants to be asked every 10 to 30 s: soon while it may be a short one, later less often. */
@@ -80,7 +78,9 @@ async function startVideo(
   ctx: ProviderContext,
   baseUrl: string,
 ): Promise<Job> {
-  const json = videoFields(input, ctx.reference)
+  // Whose signature could not be checked is not asked to call.
+  const callbackUrl = ctx.webhookSecret === null ? null : ctx.callbackUrl
+  const json = videoFields(input, ctx.reference, callbackUrl)
   const url = `${baseUrl}/videos`
   const answer = await ask(ctx, { url, method: 'POST', json, timeoutMs: CALL_TIMEOUT_MS })
   const read = VideoAnswer.safeParse(answer.json)
@@ -103,17 +103,14 @@ async function endOf(job: Job, ctx: ProviderContext, baseUrl: string): Promise<E
   if (answer.status !== 200) throw stillOpen(errorOfPollStatus(answer))
   const read = VideoAnswer.safeParse(answer.json)
   if (!read.success) throw errorOfPollStatus(answer, 'not what a video job answers')
-  const { status, error } = read.data
-  if (FAILED.has(status)) {
-    const told = typeof error === 'string' ? error : JSON.stringify(error ?? null)
-    const message = `${status}: ${told}`
-    return speaksOfContent(told) ? contentRefusal(message) : ended(message)
-  }
-  // Any word that we do not know means that it still runs.
-  return status === 'completed' ? { job, answer: read.data } : null
+  const { status, error, usage } = read.data
+  if (!VIDEO_ENDS.has(status)) return null
+  if (status === 'completed') return { job, answer: read.data }
+  const told = typeof error === 'string' ? error : JSON.stringify(error ?? null)
+  const message = `${status}: ${told}`
+  return charged(speaksOfContent(told) ? contentRefusal(message) : ended(message), toldCost(usage))
 }
 
-const FAILED: ReadonlySet<string> = new Set(['failed', 'cancelled', 'expired'])
 const GONE: ReadonlySet<number> = new Set([404, 410])
 
 function ended(why: string): ProviderError {
@@ -130,15 +127,11 @@ function stillOpen(error: ProviderError): ProviderError {
   )
 }
 
-async function takeVideo(
-  end: End,
-  ctx: ProviderContext,
-  baseUrl: string,
-): Promise<Done | ProviderError> {
-  if (end instanceof ProviderError) return end
+async function takeVideo(end: End, ctx: ProviderContext, baseUrl: string): Promise<Done> {
+  if (end instanceof ProviderError) throw end
   const { job, answer } = end
   const output = await videoOf(answer, job, ctx, baseUrl)
-  if (!output) return ended('completed without a video')
+  if (!output) throw charged(ended('completed without a video'), toldCost(answer.usage))
   const cost = toldCost(answer.usage) ?? job.usual_cost
   return {
     state: 'done',

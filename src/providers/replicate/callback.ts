@@ -3,15 +3,14 @@ import { z } from 'zod'
 import { DAY, MINUTE, SECOND } from '@/base/clock'
 import { sameBytes } from '@/base/secrets'
 import { ProviderError } from '../errors'
-import { errorOfStatus } from '../http'
-import type { CallbackHint, ProviderContext } from '../spec'
+import { errorOfStatus, parseJson } from '../http'
+import type { CallbackContext, CallbackHint } from '../spec'
 import { ask } from './ask'
 import { isEnded } from './prediction'
 
-export type CallbackContext = Pick<ProviderContext, 'nowMs' | 'apiKey' | 'fetch'>
-
 /**
- * Reads callbacks of the accounts whose key it is given. Each account signs with one secret, which is
+ * Reads callbacks of the accounts whose key it is given. It names no operation, for the body does not say
+ * what was asked for, nor of which other predictions the attempt has: a lost start is found by `find`. Each account signs with one secret, which is
  * asked for once and kept a day. A signature that does not fit is checked once more against a fresh
  * secret, as the old one may have been replaced, but at most once a minute.
  */
@@ -68,8 +67,7 @@ function isSigned({ id, timestamp, signatures }: Signed, body: Uint8Array, secre
 }
 
 async function fetchSecret(baseUrl: string, ctx: CallbackContext): Promise<Uint8Array> {
-  const whole = { ...ctx, ...NO_ATTEMPT, signal: new AbortController().signal }
-  const answer = await ask(whole, {
+  const answer = await ask(ctx, {
     url: `${baseUrl}/webhooks/default/secret`,
     maxBytes: MAX_SECRET_ANSWER_BYTES,
   })
@@ -81,25 +79,14 @@ async function fetchSecret(baseUrl: string, ctx: CallbackContext): Promise<Uint8
   return Buffer.from(key.slice(SECRET_PREFIX.length), 'base64')
 }
 
-/** A callback is read before it is known whose attempt it is about. */
-const NO_ATTEMPT = { reference: '', attemptNumber: 1, callbackUrl: null }
-
 const SECRET_PREFIX = 'whsec_'
 const Secret = z.object({ key: z.string().regex(/^whsec_[A-Za-z0-9+/]{16,}=*$/) })
 const Body = z.object({ id: z.string().min(1), status: z.string() })
 
 function read(eventId: string, rawBody: Uint8Array): CallbackHint {
-  const body = Body.safeParse(parsed(rawBody))
+  const body = Body.safeParse(parseJson(Buffer.from(rawBody).toString('utf8')))
   if (!body.success) throw refusal('says nothing of a prediction')
   return { eventId, isFinal: isEnded(body.data.status) }
-}
-
-function parsed(rawBody: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(rawBody).toString('utf8'))
-  } catch {
-    return null
-  }
 }
 
 function refusal(why: string): ProviderError {

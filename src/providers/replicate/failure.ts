@@ -12,10 +12,11 @@ export function errorOfCreation(answer: VendorAnswer): ProviderError {
   const message = messageOf(answer)
   const { status } = answer
   if (status === 429) return throttled(answer, problem, message)
-  if (status >= 500) return told('unknown_outcome', status, message)
-  if (status === 400 || status === 422) {
+  const text = `${status}: ${message.slice(0, MESSAGE_KEPT)}`
+  if (status >= 500) return new ProviderError('unknown_outcome', text)
+  if ((status === 400 || status === 422) && !isAboutInput(problem)) {
     // What is outside of `input` is our part of the body: the version, the address of the callback.
-    if (!isAboutInput(problem)) return told('unavailable', status, message)
+    return new ProviderError('unavailable', text, { isPermanent: true })
   }
   return errorOfStatus(answer, message)
 }
@@ -57,9 +58,7 @@ function problemOf({ json }: VendorAnswer): Problem {
   return Problem.safeParse(json).data ?? {}
 }
 
-/** Of an answer that should have been a success nothing is kept: it holds the prompt and our address. */
 function messageOf(answer: VendorAnswer): string {
-  if (answer.status < 400) return 'an answer that cannot be read'
   const { title, detail } = problemOf(answer)
   return [title, detail].filter(Boolean).join(': ') || answer.text
 }
@@ -94,13 +93,4 @@ function isAboutInput({ title, detail, invalid_fields }: Problem): boolean {
     return invalid_fields.some(({ field }) => field?.startsWith('input') ?? false)
   }
   return /input/i.test(`${title} ${detail}`)
-}
-
-function told(
-  kind: 'rejected' | 'unavailable' | 'unknown_outcome',
-  status: number,
-  message: string,
-  reason: 'input' | 'content' = 'input',
-): ProviderError {
-  return new ProviderError(kind, `${status}: ${message.slice(0, MESSAGE_KEPT)}`, { reason })
 }

@@ -6,7 +6,7 @@ export type Target = { path: string; version?: string }
 /**
  * `owner/name` is an official model, `owner/name:version` any public or own model, and
  * `deployments/owner/name` a deployment. The version goes without its name, as the vendor's own client
- * sends it. Throws ProviderError `unavailable` for any other name: the route is wrong, not the caller.
+ * sends it. Throws `unavailable` for any other name, and for good: the route is wrong, not the caller.
  */
 export function targetOf(providerModel: string): Target {
   const [, deployment] = DEPLOYMENT.exec(providerModel) ?? []
@@ -14,7 +14,8 @@ export function targetOf(providerModel: string): Target {
   const [, model, version] = MODEL.exec(providerModel) ?? []
   if (version) return { path: '/predictions', version }
   if (model) return { path: `/models/${model}/predictions` }
-  throw new ProviderError('unavailable', `Replicate has no model of the form ${providerModel}`)
+  const message = `Replicate has no model of the form ${providerModel}`
+  throw new ProviderError('unavailable', message, { isPermanent: true })
 }
 
 const NAME = '[A-Za-z0-9][A-Za-z0-9._-]*'

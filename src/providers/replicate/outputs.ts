@@ -1,14 +1,12 @@
+import { fileOf } from '../file-of'
 import type { Json, Output } from '../spec'
 
 /**
  * What a prediction made. The shape is the model's: an address, a list of them, or an object that holds
  * them somewhere; a text model answers a text, or a list of its pieces. Nothing usable is an empty list.
- * `kind` is null where nobody knows what was asked for.
  */
-export function outputsOf(output: unknown, kind: string | null): Output[] {
-  if (kind === 'text') return textOf(output)
-  const files = filesOf(output, 0)
-  return files.length > 0 || kind !== null ? files : textOf(output)
+export function outputsOf(output: unknown, kind: string): Output[] {
+  return kind === 'text' ? textOf(output) : filesOf(output, 0)
 }
 
 /** Deeper than any model nests its files. */
@@ -21,24 +19,6 @@ function filesOf(value: unknown, depth: number): Output[] {
   if (typeof value !== 'object' || value === null || depth >= MAX_DEPTH) return []
   const inner = Object.values(value).slice(0, MAX_FILES)
   return inner.flatMap(part => filesOf(part, depth + 1)).slice(0, MAX_FILES)
-}
-
-/** The declared type of neither is believed: whoever stores the bytes looks at them. */
-function fileOf(value: string): Output[] {
-  if (value.startsWith('data:')) return inlineOf(value)
-  const url = URL.parse(value)
-  return url?.protocol === 'https:' ? [{ type: 'file', url: value, contentType: null }] : []
-}
-
-function inlineOf(value: string): Output[] {
-  const comma = value.indexOf(',')
-  if (comma < 0 || !value.slice(0, comma).endsWith(';base64')) return []
-  try {
-    const bytes = Uint8Array.fromBase64(value.slice(comma + 1))
-    return bytes.length > 0 ? [{ type: 'file', bytes, contentType: null }] : []
-  } catch {
-    return []
-  }
 }
 
 function textOf(output: unknown): Output[] {

@@ -1,14 +1,17 @@
 import { z } from 'zod'
 import { MINUTE, SECOND } from '@/base/clock'
-import { costMicroUsd } from '../cost'
-import { ProviderError, toProviderError } from '../errors'
-import { errorOfStatus } from '../http'
-import type { Done, Provider, ProviderContext, ProviderUsage, StartResult } from '../spec'
-import { ask, askAgain } from './ask'
+import { charged } from '../charged'
+import { costMicroUsd, usageOf } from '../cost'
+import type { ProviderError } from '../errors'
+import { errorOfPollStatus, errorOfStatus, mayHaveKey } from '../http'
+import { pollAfterMs } from '../pace'
+import { joined, kept, several } from '../several'
+import type { Done, Provider, ProviderContext, StartResult } from '../spec'
+import { ask, askAbout } from './ask'
 import { createCallbackReader } from './callback'
 import { errorOfCreation, errorOfPrediction, errorOfQuestion } from './failure'
 import { type Creation, creationsOf } from './input'
-import { isOfVendor, operationOf, type ReplicateOperation, readOperation } from './operation'
+import { type Handle, operationOf, type ReplicateOperation, storedOperation } from './operation'
 import { outputsOf } from './outputs'
 import { ReplicateParams } from './params'
 import { isEnded, Prediction, progressOf } from './prediction'
@@ -29,40 +32,30 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
     params: ReplicateParams,
 
     async start(input, ctx) {
-      const creations = creationsOf(input)
-      const results = await Promise.allSettled(
-        creations.map(creation => create(creation, input.kind, ctx)),
-      )
-      const begun = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-      // Some of several is a success with fewer outputs; what became of the others is their loss.
-      if (begun.length === 0) throw gravest(results)
-      const operation = operationOf(baseUrl, begun, input, ctx.nowMs)
-      return conclude(operation, begun, ctx.nowMs)
+      const begun = await several(creationsOf(input), creation => create(creation, ctx))
+      return conclude(operationOf(baseUrl, begun.made, input, ctx.nowMs), begun.made, ctx.nowMs)
     },
 
     async poll(stored, ctx) {
-      const operation = readOperation(baseUrl, stored)
-      const predictions = await Promise.all(operation.predictions.map(handle => get(handle, ctx)))
-      return conclude(operation, predictions, ctx.nowMs)
+      const operation = storedOperation(baseUrl, stored)
+      const look = (handle: Handle) => get(handle, ctx)
+      const { made } = await several(operation.predictions, look, { isRepeatable: true })
+      return conclude(operation, made, ctx.nowMs)
     },
 
     async cancel(stored, ctx) {
-      const { predictions } = readOperation(baseUrl, stored)
-      const results = await Promise.allSettled(
-        predictions.map(handle => cancel(handle.cancel, ctx)),
-      )
-      const failed = results.find(result => result.status === 'rejected')
-      if (failed) throw failed.reason
+      const { predictions } = storedOperation(baseUrl, stored)
+      await several(predictions, handle => cancel(handle, ctx), { isRepeatable: true })
     },
 
     /** By the callback's address, which is the one thing of ours that a prediction carries. */
-    async find(reference, ctx) {
+    async find(reference, ctx, input) {
       if (ctx.callbackUrl === null) return null
       const found = await newest(ctx, ({ webhook }) => webhook?.includes(`/${reference}/`) ?? false)
       if (found.length === 0) return null
       // Never the outcome itself, so that one that failed ends the attempt by a poll like any other.
-      const operation = operationOf(baseUrl, found, null, ctx.nowMs)
-      return { state: 'pending', operation, pollAfterMs: SOONEST_POLL_MS }
+      const operation = operationOf(baseUrl, found, input, ctx.nowMs)
+      return { state: 'pending', operation, pollAfterMs: PACE.soonestMs }
     },
 
     parseCallback: createCallbackReader(baseUrl),
@@ -77,7 +70,6 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
 
   async function create(
     { path, version, input }: Creation,
-    kind: string,
     ctx: ProviderContext,
   ): Promise<Prediction> {
     const callback = ctx.callbackUrl && {
@@ -87,7 +79,7 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
     const answer = await ask(ctx, {
       method: 'POST',
       url: `${baseUrl}${path}`,
-      headers: { 'cancel-after': CANCEL_AFTER[kind] ?? USUAL_CANCEL_AFTER },
+      headers: { 'cancel-after': cancelAfter(ctx) },
       json: { ...(version === undefined ? {} : { version }), input, ...callback },
     })
     const prediction = Prediction.safeParse(answer.json)
@@ -98,7 +90,7 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
   }
 
   async function get(handle: Handle, ctx: ProviderContext): Promise<Prediction> {
-    const answer = await askAgain(ctx, { url: handle.get })
+    const answer = await askAbout(ctx, { url: handle.get })
     // Of several one may be gone; whether that is the end is for all of them together to say.
     if (answer.status === 404 || answer.status === 410) return goneOf(handle)
     const prediction = Prediction.safeParse(answer.json)
@@ -106,10 +98,11 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
     return prediction.data
   }
 
-  async function cancel(url: string, ctx: ProviderContext): Promise<void> {
-    const { status, ...answer } = await ask(ctx, { method: 'POST', url })
+  async function cancel({ cancel: url }: Handle, ctx: ProviderContext): Promise<void> {
+    const answer = await askAbout(ctx, { method: 'POST', url })
     // What has ended, or was cancelled before, is as good as cancelled.
-    if (status !== 404 && (status < 200 || status > 299)) throw errorOfStatus({ status, ...answer })
+    const isTaken = answer.status === 404 || (answer.status >= 200 && answer.status <= 299)
+    if (!isTaken) throw errorOfPollStatus(answer)
   }
 
   async function newest(ctx: ProviderContext, isOurs: (prediction: Prediction) => boolean) {
@@ -117,13 +110,13 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
     const found: Prediction[] = []
     let url: string | null = `${baseUrl}/predictions?created_after=${encodeURIComponent(since)}`
     for (let pages = 0; pages < MAX_PAGES && url !== null; pages++) {
-      const answer = await ask(ctx, { url, maxBytes: MAX_PAGE_BYTES })
+      const answer = await askAbout(ctx, { url, maxBytes: MAX_PAGE_BYTES })
       const page = Page.safeParse(answer.json)
       if (answer.status !== 200 || !page.success) throw errorOfQuestion(answer)
       const { results, next } = page.data
       const predictions = results.flatMap(result => Prediction.safeParse(result).data ?? [])
       found.push(...predictions.filter(isOurs))
-      url = next && isOfVendor(baseUrl, next) ? next : null
+      url = next && mayHaveKey(baseUrl, next) ? next : null
     }
     return found
   }
@@ -131,19 +124,8 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
 
 const BASE_URL = 'https://api.replicate.com/v1'
 
-type Handle = ReplicateOperation['predictions'][number]
-
-/**
- * The vendor's own limit, counted from the creation, waiting in its queue included. Longer than the hub
- * waits for an attempt, so that it matters only when the hub could not cancel: then what nobody will
- * fetch does not go on, and is not paid for, for hours.
- */
-const CANCEL_AFTER: { [kind: string]: string } = { video: '35m' }
-const USUAL_CANCEL_AFTER = '15m'
-
 /** Most pictures take seconds. The vendor lets an account ask 3,000 times a minute. */
-const SOONEST_POLL_MS = SECOND
-const LATEST_POLL_MS = 15 * SECOND
+const PACE = { share: 1 / 4, soonestMs: SECOND, latestMs: 15 * SECOND }
 
 /** An attempt whose start was lost ends within the half hour; 100 predictions are on a page. */
 const LOOK_BACK_MS = 60 * MINUTE
@@ -153,65 +135,56 @@ const MAX_PAGE_BYTES = 32 * 1024 * 1024
 const Account = z.object({ username: z.string() })
 const Page = z.object({ results: z.array(z.unknown()), next: z.string().nullish() })
 
+/**
+ * The vendor's own limit, counted from the creation, waiting in its queue included. Longer than the hub
+ * waits for the attempt, so that it matters only when the hub could not cancel: then what nobody will
+ * fetch does not go on, and is not paid for, for hours.
+ */
+function cancelAfter({ nowMs, deadlineMs }: ProviderContext): string {
+  return `${Math.ceil(Math.max(deadlineMs - nowMs, 0) / MINUTE) + MINUTES_AFTER_US}m`
+}
+
+const MINUTES_AFTER_US = 5
+
 function conclude(
   operation: ReplicateOperation,
   predictions: Prediction[],
   nowMs: number,
 ): StartResult {
-  if (!predictions.every(({ status }) => isEnded(status))) {
-    const told = predictions.map(progressOf).filter(progress => progress !== null)
-    return {
-      state: 'pending',
-      operation,
-      pollAfterMs: pollAfterMs(nowMs - operation.started_at_ms),
-      ...(told.length > 0 ? { progress: Math.floor(sum(told) / predictions.length) } : {}),
-    }
+  if (predictions.every(({ status }) => isEnded(status))) {
+    const ends = predictions.map(prediction => endOf(prediction, operation))
+    return joined(kept(ends), operation.num_outputs)
   }
-  const made = predictions.flatMap(({ status, output }) =>
-    status === 'succeeded' ? outputsOf(output, operation.asked?.kind ?? null) : [],
-  )
-  if (made.length > 0) return done(operation, predictions, made)
-  const errors = predictions.map(errorOfPrediction)
-  throw errors.find(({ kind }) => kind === 'rejected') ?? errors[0]
-}
-
-function done(
-  { asked }: ReplicateOperation,
-  predictions: Prediction[],
-  made: Done['outputs'],
-): Done {
-  const times = predictions.flatMap(({ metrics }) => metrics?.predict_time ?? [])
-  const seconds = times.length > 0 ? sum(times) : null
-  // A rate by the second is one of the video where its length was asked for, else one of the machine.
-  const billed = asked?.seconds === null || !asked ? seconds : asked.seconds * made.length
-  const calls = predictions.filter(({ status }) => status === 'succeeded').length
-  const cost = costMicroUsd(asked?.rates ?? null, { calls, outputs: made.length, seconds: billed })
-  const usage: ProviderUsage = {
-    ...(seconds === null ? {} : { seconds }),
-    ...(cost === null ? {} : { costMicroUsd: cost }),
+  const told = predictions.map(progressOf).filter(progress => progress !== null)
+  const sum = told.reduce((total, progress) => total + progress, 0)
+  return {
+    state: 'pending',
+    operation,
+    pollAfterMs: pollAfterMs(nowMs - operation.started_at_ms, PACE),
+    ...(told.length > 0 ? { progress: Math.floor(sum / predictions.length) } : {}),
   }
-  return { state: 'done', outputs: made.slice(0, asked?.num_outputs ?? made.length), usage }
 }
 
-/** A quarter of the time that it took so far: soon for what is quick, seldom for what is slow. */
-function pollAfterMs(ageMs: number): number {
-  return Math.round(Math.min(Math.max(ageMs / 4, SOONEST_POLL_MS), LATEST_POLL_MS))
+function endOf(prediction: Prediction, operation: ReplicateOperation): Done | ProviderError {
+  const { status, output, metrics } = prediction
+  const worked = metrics?.predict_time ?? null
+  const outputs = status === 'succeeded' ? outputsOf(output, operation.kind) : []
+  if (outputs.length > 0) {
+    return { state: 'done', outputs, usage: usageOf(operation, outputs.length, worked) }
+  }
+  const error = errorOfPrediction(prediction)
+  return status === 'canceled' ? charged(error, costOfTime(operation, worked)) : error
 }
 
-/** Of several that all failed: one that may have begun outweighs all, for it must not be begun again. */
-function gravest(results: PromiseSettledResult<unknown>[]): ProviderError {
-  const errors = results.flatMap(result =>
-    result.status === 'rejected' ? [toProviderError(result.reason)] : [],
-  )
-  const order = ['unknown_outcome', 'rejected', 'rate_limited', 'unavailable']
-  const [first] = errors.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
-  return first ?? new ProviderError('rejected', 'nothing was asked for', { reason: 'input' })
+/** What was cancelled is charged for the time of the machine, where the model is charged by that. */
+function costOfTime(
+  { rates, seconds: asked }: ReplicateOperation,
+  worked: number | null,
+): number | null {
+  if (!rates?.per_second || asked !== null) return null
+  return costMicroUsd({ per_second: rates.per_second }, { calls: 0, outputs: 0, seconds: worked })
 }
 
 function goneOf({ id }: Handle): Prediction {
   return { id, status: 'failed', output: null, error: 'the vendor knows it no longer' }
-}
-
-function sum(numbers: number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -7,7 +7,7 @@ export function createError(answer: VendorAnswer): ProviderError {
   const { error, issues } = Refusal.safeParse(answer.json).data ?? {}
   const text = error ?? answer.text
   if (answer.status === 400 && isOurTrouble(text, issues ?? [])) {
-    return new ProviderError('unavailable', `400: ${text}`)
+    return new ProviderError('unavailable', `400: ${text}`, { isPermanent: true })
   }
   // 503 is documented as shedding load; what broke in the middle may have created the task all the same.
   if (answer.status === 500) return new ProviderError('unknown_outcome', `500: ${text}`)
@@ -25,6 +25,11 @@ export function taskError({ status, failure, failureCode }: Task): ProviderError
   const isInput = parts[0] === 'ASSET' || parts.includes('INPUT_VALIDATION')
   if (isInput) return new ProviderError('rejected', message, { reason: 'input' })
   return new ProviderError('unavailable', message)
+}
+
+/** What the moderation of the input turns down is not refunded. */
+export function isCharged({ failureCode }: Task): boolean {
+  return failureCode?.startsWith('SAFETY.INPUT') ?? false
 }
 
 /** An empty account and a model that they do not know are answered like bad input. */

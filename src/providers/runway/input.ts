@@ -1,6 +1,7 @@
-import { ProviderError } from '../errors'
-import { mapInput } from '../map-input'
+import { checkParams, notFor } from '../check-params'
+import { type FieldNames, mapInput, modelOf, namesOf, reservedNames } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
+import { splitCalls } from '../split-calls'
 import { RunwayParams } from './params'
 import { ratiosOf } from './ratios'
 
@@ -14,27 +15,20 @@ export type RunwayCall = { path: string; body: { [key: string]: Json }; outputs:
 export function runwayCalls(input: ProviderInput): RunwayCall[] {
   const path = pathOf(input)
   const pictures = picturesOf(input)
-  checkParams(input)
-  const { config, images, providerModel } = input
-  const model = (images.length > 0 ? config.with_images_model : undefined) ?? providerModel
-  const fields = {
-    ...FIELDS,
-    ...(input.kind === 'upscale' ? UPSCALE_FIELDS : {}),
-    ...config.fields,
-  }
-  // Pictures have a form of their own at every endpoint.
-  const shaped = { ...config, fields: { ...fields, images: null }, aspect_ratios: ratiosOf(input) }
-  const most = config.outputs_per_call ?? (fields.num_outputs === null ? 1 : input.numOutputs)
-  return split(input.numOutputs, most).map((outputs, index) => {
-    const extra = seeded(input.extra, index)
-    const body = mapInput({ ...input, extra, numOutputs: outputs, config: shaped })
-    return { path, outputs, body: { ...body, ...pictures, model } }
-  })
+  checkParams('Runway', RunwayParams, input, reservedNames(input))
+  const usual = input.kind === 'upscale' ? { ...FIELDS, ...UPSCALE_FIELDS } : FIELDS
+  const config = { ...input.config, aspect_ratios: ratiosOf(input) }
+  const isOneACall = namesOf(input, usual).num_outputs === null
+  const most = config.outputs_per_call ?? (isOneACall ? 1 : input.numOutputs)
+  return splitCalls({ ...input, config }, most).map(call => ({
+    path,
+    outputs: call.numOutputs,
+    body: { ...mapInput(call, usual, { images: null }), ...pictures, model: modelOf(input) },
+  }))
 }
 
-type Names = { [ours: string]: string | null }
 /** Runway's names for our fields. The form of the file is its own choice. */
-const FIELDS: Names = {
+const FIELDS: FieldNames = {
   prompt: 'promptText',
   aspect_ratio: 'ratio',
   num_outputs: null,
@@ -42,57 +36,34 @@ const FIELDS: Names = {
   duration_seconds: 'duration',
   negative_prompt: 'negativePrompt',
 }
-const UPSCALE_FIELDS: Names = { prompt: null, aspect_ratio: null, upscale_factor: 'scaleFactor' }
+const UPSCALE_FIELDS: FieldNames = {
+  prompt: null,
+  aspect_ratio: null,
+  upscale_factor: 'scaleFactor',
+}
 
 function pathOf({ kind, images }: ProviderInput): string {
   if (kind === 'image' || kind === 'image_edit') return '/v1/text_to_image'
   if (kind === 'video') return images.length > 0 ? '/v1/image_to_video' : '/v1/text_to_video'
   if (kind === 'upscale') return '/v1/image_upscale'
-  throw rejected(`Runway makes no ${kind} here`)
+  throw notFor('Runway', `it makes no ${kind} here`)
 }
 
+/** Pictures have a form of their own at every endpoint. */
 function picturesOf({ kind, images }: ProviderInput): { [key: string]: Json } {
   const [first, second] = images
   if (kind === 'upscale') {
-    if (!first || second) throw rejected('Runway upscales one picture at a time')
+    if (!first || second) throw notFor('Runway', 'it upscales one picture at a time')
     return { imageUri: first }
   }
   if (!first) return {}
   if (kind !== 'video') return { referenceImages: images.map(uri => ({ uri })) }
   if (!second) return { promptImage: first }
-  if (images.length > 2) throw rejected('a video at Runway has a first and a last picture')
+  if (images.length > 2) throw notFor('Runway', 'a video has a first and a last picture')
   return {
     promptImage: [
       { uri: first, position: 'first' },
       { uri: second, position: 'last' },
     ],
   }
-}
-
-/** What the operator fixed is not the caller's. */
-function checkParams({ params, config }: ProviderInput): void {
-  const parsed = RunwayParams.safeParse(params)
-  if (!parsed.success) throw rejected(`parameters for Runway: ${parsed.error.message}`)
-  const fixed = Object.keys(config.constants ?? {})
-  const taken = Object.keys(params).filter(name => fixed.includes(name))
-  if (taken.length > 0) throw rejected(`set by us and not by provider_params: ${taken.join(', ')}`)
-}
-
-/** 5 by at most 2: 2, 2, 1. */
-function split(wanted: number, most: number): number[] {
-  const calls = Math.max(Math.ceil(wanted / most), 1)
-  return Array.from({ length: calls }, (_, index) => Math.min(most, wanted - index * most))
-}
-
-const SEEDS = 2 ** 32
-
-/** Several tasks with one seed would make one picture several times. */
-function seeded(extra: ProviderInput['extra'], index: number): ProviderInput['extra'] {
-  const { seed } = extra
-  if (index === 0 || typeof seed !== 'number' || seed < 0) return extra
-  return { ...extra, seed: (seed + index) % SEEDS }
-}
-
-function rejected(message: string): ProviderError {
-  return new ProviderError('rejected', message, { reason: 'input' })
 }

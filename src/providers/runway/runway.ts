@@ -1,13 +1,16 @@
 import { SECOND } from '@/base/clock'
-import { costMicroUsd } from '../cost'
+import { priceOf } from '../cost'
 import { errorOfPollStatus, errorOfStatus } from '../http'
-import type { Done, Pending, Provider, ProviderContext, ProviderInput } from '../spec'
+import { pollAfterMs } from '../pace'
+import { readOperation } from '../read-operation'
+import { joined, several } from '../several'
+import type { Done, Pending, Provider, ProviderContext } from '../spec'
 import { ask, askAbout } from './ask'
-import { createAll } from './create'
+import { create } from './create'
 import { runwayCalls } from './input'
-import { type RunwayOperation, type RunwayTask, readOperation } from './operation'
+import { RunwayOperation, type RunwayTask } from './operation'
 import { RunwayParams } from './params'
-import { type Standing, standingsOf } from './poll'
+import { type Running, standingOf } from './poll'
 
 /**
  * Runway: create a task, ask for it until it has ended. Starts are not repeatable: no idempotency key is
@@ -21,21 +24,22 @@ export function createRunway({ baseUrl }: { baseUrl?: string } = {}): Provider {
     params: RunwayParams,
 
     async start(input, ctx) {
-      const tasks = await createAll(origin, runwayCalls(input), ctx)
-      const rates = input.config.cost ?? null
-      return pending({ tasks, started_at_ms: ctx.nowMs, seconds: secondsOf(input), rates }, ctx, [])
+      const { made: tasks } = await several(runwayCalls(input), call => create(origin, call, ctx))
+      return pending({ tasks, started_at_ms: ctx.nowMs, ...priceOf(input) }, ctx, [])
     },
 
-    async poll(operation, ctx) {
-      const running = readOperation(operation)
-      const standings = await standingsOf(origin, running, ctx)
-      const isRunning = standings.some(({ state }) => state === 'running')
-      return isRunning ? pending(running, ctx, standings) : done(running, standings)
+    async poll(stored, ctx) {
+      const operation = readOperation('Runway', RunwayOperation, stored)
+      const look = (task: RunwayTask) => standingOf(origin, task, operation, ctx)
+      const { made, failed } = await several(operation.tasks, look, { isRepeatable: true })
+      const done = made.filter(one => one.state === 'done')
+      if (done.length === made.length) return joined({ made: done, failed })
+      return pending(operation, ctx, [...made, ...failed.map(() => ENDED)])
     },
 
-    async cancel(operation, ctx) {
-      const { tasks } = readOperation(operation)
-      await Promise.all(tasks.map(task => cancel(origin, task, ctx)))
+    async cancel(stored, ctx) {
+      const { tasks } = readOperation('Runway', RunwayOperation, stored)
+      await several(tasks, task => cancel(origin, task, ctx), { isRepeatable: true })
     },
 
     async check(ctx) {
@@ -46,19 +50,23 @@ export function createRunway({ baseUrl }: { baseUrl?: string } = {}): Provider {
 }
 
 /** Runway wants no task asked for more often than every five seconds. */
-const SOONEST_POLL_MS = 5 * SECOND
-const LATEST_POLL_MS = 20 * SECOND
-const POLL_SHARE = 0.1
+const PACE = { share: 0.1, soonestMs: 5 * SECOND, latestMs: 20 * SECOND }
+
+type Standing = Running | Done | typeof ENDED
+const ENDED = { state: 'ended' } as const
 
 function pending(
   operation: RunwayOperation,
   { nowMs }: ProviderContext,
   standings: Standing[],
 ): Pending {
-  const share = Math.round((nowMs - operation.started_at_ms) * POLL_SHARE)
-  const pollAfterMs = Math.min(Math.max(share, SOONEST_POLL_MS), LATEST_POLL_MS)
   const progress = progressOf(standings)
-  return { state: 'pending', operation, pollAfterMs, ...(progress === null ? {} : { progress }) }
+  return {
+    state: 'pending',
+    operation,
+    pollAfterMs: pollAfterMs(nowMs - operation.started_at_ms, PACE),
+    ...(progress === null ? {} : { progress }),
+  }
 }
 
 /** In percent over all tasks; those that wait for their turn are at 0. Null while none tells. */
@@ -68,34 +76,6 @@ function progressOf(standings: Standing[]): number | null {
   const shares = standings.map(one => (one.state === 'running' ? (one.progress ?? 0) : 1))
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
   return Math.min(Math.max(Math.floor(mean * 100), 0), 99)
-}
-
-function secondsOf({ extra }: ProviderInput): number | null {
-  return typeof extra.duration_seconds === 'number' ? extra.duration_seconds : null
-}
-
-/** What was made is kept, however much is missing; only when nothing was is the first reason thrown. */
-function done(operation: RunwayOperation, standings: Standing[]): Done {
-  const [failed] = standings.filter(one => one.state === 'failed')
-  const made = standings.filter(one => one.state === 'made')
-  if (made.length === 0 && failed) throw failed.error
-  const outputs = made.flatMap(one => one.outputs)
-  const cost = costOf(operation, standings, outputs.length)
-  return { state: 'done', outputs, usage: cost === null ? {} : { costMicroUsd: cost } }
-}
-
-/** A credit is one US cent. */
-const CREDIT_MICRO_USD = 10_000
-
-/** What Runway charges, failed tasks included; by the rates of the route where it does not tell of each. */
-function costOf(operation: RunwayOperation, standings: Standing[], outputs: number): number | null {
-  const credits = standings.flatMap(one => ('credits' in one ? (one.credits ?? []) : []))
-  if (credits.length === standings.length) {
-    return Math.round(credits.reduce((sum, next) => sum + next, 0) * CREDIT_MICRO_USD)
-  }
-  const { rates, seconds } = operation
-  const length = seconds === null ? null : seconds * outputs
-  return costMicroUsd(rates, { calls: standings.length, outputs, seconds: length })
 }
 
 async function cancel(origin: string, { id }: RunwayTask, ctx: ProviderContext): Promise<void> {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { MINUTE, SECOND } from '@/base/clock'
 import { sameBytes } from '@/base/secrets'
 import { ProviderError } from '../errors'
+import { parseJson } from '../http'
 import type { CallbackHint } from '../spec'
 
 export const SANDBOX_SIGNATURE_HEADER = 'x-sandbox-signature'
@@ -35,7 +36,7 @@ export function readSandboxCallback(
   const expected = macOf(apiKey, `${seconds}.`, rawBody)
   if (!sameBytes(expected, Buffer.from(signature, 'hex'))) throw refusal('is signed by another key')
   if (Math.abs(nowMs - Number(seconds) * SECOND) > TOLERANCE_MS) throw refusal('is not of now')
-  const body = Body.safeParse(parsed(rawBody))
+  const body = Body.safeParse(parseJson(Buffer.from(rawBody).toString('utf8')))
   if (!body.success) throw refusal('says nothing that we know')
   return { eventId: body.data.event_id, isFinal: body.data.is_final }
 }
@@ -56,14 +57,6 @@ function macOf(apiKey: string | null, prefix: string, body: Uint8Array): Buffer 
     .update(prefix)
     .update(body)
     .digest()
-}
-
-function parsed(rawBody: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(rawBody).toString('utf8'))
-  } catch {
-    return null
-  }
 }
 
 function refusal(why: string): ProviderError {

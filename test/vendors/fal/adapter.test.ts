@@ -101,6 +101,20 @@ describe('a submit', () => {
     })
   })
 
+  test('has other names there, which are not the caller’s either', async () => {
+    const images = ['https://a.example/1.png']
+    const config = {
+      fields: { images: 'image_url' },
+      with_images_fields: { images: 'start_image_url', aspect_ratio: null },
+    }
+    await rig.start({ images, config })
+    expect(rig.fal.inputs()).toEqual([
+      { prompt: 'a lighthouse at dawn', start_image_url: images[0], num_images: 1 },
+    ])
+    const params = { start_image_url: 'mine' }
+    expect((await failure(rig.start({ images, config, params }))).kind).toBe('rejected')
+  })
+
   test('has one picture as a text or as a list, as the route says', async () => {
     const images = ['https://a.example/1.png']
     await rig.start({ images })
@@ -149,7 +163,8 @@ describe('a submit', () => {
     'a b/c',
     'fal-ai/',
   ])('of the endpoint %p never leaves', async providerModel => {
-    expect((await failure(rig.start({ providerModel }))).kind).toBe('unavailable')
+    const error = await failure(rig.start({ providerModel }))
+    expect(error).toMatchObject({ kind: 'unavailable', isPermanent: true })
     expect(rig.fal.calls).toEqual([])
   })
 
@@ -228,9 +243,10 @@ describe('an answer to a submit', () => {
     ['a gateway', page(504), 'unknown_outcome', 'input'],
     ['a redirect', page(302), 'unknown_outcome', 'input'],
     ['no request id', json({ status: 'IN_QUEUE' }), 'unknown_outcome', 'input'],
-  ])('%s', async (_, submit, kind, reason) => {
+  ])('%s', async (what, submit, kind, reason) => {
     rig.fal.script({ submit })
-    expect(await failure(rig.start())).toMatchObject({ kind, reason })
+    const isPermanent = kind === 'rejected' || (kind === 'unavailable' && what !== 'no runner')
+    expect(await failure(rig.start())).toMatchObject({ kind, reason, isPermanent } as object)
   })
 
   test('names when to come again', async () => {

@@ -7,8 +7,9 @@ const rig = falRig()
 
 describe('a callback', () => {
   type Read = { rawBody: Uint8Array; headers: Record<string, string> }
+  const at = (nowMs: number) => ({ nowMs, apiKey: null, webhookSecret: null, fetch: guarded })
   const read = (from: Provider, { rawBody, headers }: Read, nowMs = NOW) =>
-    from.parseCallback?.(rawBody, new Headers(headers), { nowMs, apiKey: null, fetch: guarded })
+    from.parseCallback?.(rawBody, new Headers(headers), at(nowMs))
 
   test.each(['webhook-ok', 'webhook-error', 'webhook-payload-error'])(
     '%s says that it ended',
@@ -37,8 +38,7 @@ describe('a callback', () => {
       hostname: '127.0.0.1',
       port: 0,
       async fetch(request) {
-        const ctx = { nowMs: NOW, apiKey: null, fetch: guarded }
-        hints.push(await from.parseCallback?.(await request.bytes(), request.headers, ctx))
+        hints.push(await from.parseCallback?.(await request.bytes(), request.headers, at(NOW)))
         return new Response('ok')
       },
     })

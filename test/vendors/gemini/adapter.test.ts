@@ -415,6 +415,21 @@ describe('input pictures', () => {
     changed = { fetch: () => Promise.reject(new FetchFailure('connection_failed', true)) }
     expect((await refusal(start(imageInput({ images })))).kind).toBe('unavailable')
   })
+
+  test('that are being fetched when we stop waiting say nothing of their host', async () => {
+    const controller = new AbortController()
+    changed = {
+      signal: controller.signal,
+      fetch(_url, init) {
+        controller.abort()
+        return Promise.reject(new FetchFailure('aborted', init?.signal === controller.signal))
+      },
+    }
+    const images = [address('a')]
+    for (const input of [imageInput({ images }), videoInput({ images })]) {
+      expect((await refusal(start(input))).kind).toBe('unknown_outcome')
+    }
+  })
 })
 
 describe('texts', () => {
@@ -454,20 +469,20 @@ describe('texts', () => {
 
 describe('errors', () => {
   test.each([
-    ['error-invalid-argument', 'rejected', 'input'],
-    ['error-content', 'rejected', 'content'],
-    ['error-bad-key', 'unavailable', 'input'],
-    ['error-precondition', 'unavailable', 'input'],
-    ['error-permission-denied', 'unavailable', 'input'],
-    ['error-model-not-found', 'unavailable', 'input'],
-    ['error-rate-limited', 'rate_limited', 'input'],
-    ['error-daily-quota', 'unavailable', 'input'],
-    ['error-internal', 'unavailable', 'input'],
-    ['error-overloaded', 'unavailable', 'input'],
-    ['error-deadline', 'unknown_outcome', 'input'],
-  ] as const)('%s is %s', async (sample, kind, reason) => {
+    ['error-invalid-argument', 'rejected', 'input', true],
+    ['error-content', 'rejected', 'content', true],
+    ['error-bad-key', 'unavailable', 'input', true],
+    ['error-precondition', 'unavailable', 'input', true],
+    ['error-permission-denied', 'unavailable', 'input', true],
+    ['error-model-not-found', 'unavailable', 'input', true],
+    ['error-rate-limited', 'rate_limited', 'input', false],
+    ['error-daily-quota', 'unavailable', 'input', true],
+    ['error-internal', 'unavailable', 'input', false],
+    ['error-overloaded', 'unavailable', 'input', false],
+    ['error-deadline', 'unknown_outcome', 'input', false],
+  ] as const)('%s is %s', async (sample, kind, reason, isPermanent) => {
     server.replies.generate = () => sample
-    expect(await refusal(start(imageInput()))).toMatchObject({ kind, reason })
+    expect(await refusal(start(imageInput()))).toMatchObject({ kind, reason, isPermanent })
   })
 
   test('a key that is not valid is our trouble, and the answer that repeats it stays unsaid', async () => {
@@ -490,10 +505,9 @@ describe('errors', () => {
 
   test.each([null, '', 'key\nwith a break'])('with %p for a key nothing is asked', async apiKey => {
     changed = { apiKey }
-    const images = [`${server.origin}/pictures/a`]
-    for (const input of [imageInput({ images }), videoInput({ images })]) {
+    for (const input of [imageInput(), videoInput()]) {
       const error = await refusal(start(input))
-      expect(error.kind).toBe('unavailable')
+      expect(error).toMatchObject({ kind: 'unavailable', isPermanent: true })
       expect(error.message).not.toContain('break')
     }
     expect(server.requests).toHaveLength(0)
@@ -516,7 +530,8 @@ describe('errors', () => {
       headers: { 'retry-after': '9' },
     })
     server.replies.generate = () => limited('Quota exceeded, limit: 0, model: veo')
-    expect((await refusal(start(imageInput()))).kind).toBe('unavailable')
+    const none = await refusal(start(imageInput()))
+    expect(none).toMatchObject({ kind: 'unavailable', isPermanent: true })
     server.replies.generate = () => limited('Quota exceeded, limit: 10, model: veo')
     expect(await refusal(start(imageInput()))).toMatchObject({ retryAfterMs: 9_000 })
   })
@@ -539,6 +554,27 @@ describe('errors', () => {
       body: { error: { code: 499, message: 'The operation was cancelled.', status: 'CANCELLED' } },
     })
     expect((await refusal(start(imageInput()))).kind).toBe('unknown_outcome')
+  })
+})
+
+describe('an answer is waited for', () => {
+  test.each([
+    ['five minutes', 3_600_000, 300_000],
+    ['as long as the attempt may take', 42_000, 42_000],
+    ['a second at least', -1, 1_000],
+  ])('%s', async (_, left, timeoutMs) => {
+    const waits: (number | undefined)[] = []
+    changed = {
+      deadlineMs: context().nowMs + left,
+      fetch(url, init) {
+        waits.push(init?.timeoutMs)
+        return fetch(url, init)
+      },
+    }
+    await done(start(imageInput()))
+    server.replies.generate = () => 'text-done'
+    await done(start(imageInput({ kind: 'text', aspectRatio: null })))
+    expect(waits).toEqual([timeoutMs, timeoutMs])
   })
 })
 
@@ -889,6 +925,25 @@ describe('downloads', () => {
     besides(address, broken('too_large'))
     expect((await refusal(polled())).kind).toBe('unavailable')
   })
+})
+
+test('a download ends when we stop waiting, and its video is still there', async () => {
+  const { operation } = await pending(start(videoInput()))
+  const controller = new AbortController()
+  const signals: (AbortSignal | undefined)[] = []
+  server.video = () => {
+    controller.abort()
+    return new Response(MP4.slice())
+  }
+  changed = {
+    signal: controller.signal,
+    fetch(url, init) {
+      signals.push(init?.signal)
+      return fetch(url, init)
+    },
+  }
+  expect((await refusal(poll(operation))).kind).toBe('unknown_outcome')
+  expect(signals).toEqual([controller.signal, controller.signal])
 })
 
 describe('check', () => {

@@ -32,25 +32,26 @@ conformance(
   'luma',
   () => {
     const server = lumaServer()
-    const make = () => withoutCallbacks(createLuma({ baseUrl: server.baseUrl }))
+    const make = () => createLuma({ baseUrl: server.baseUrl })
     return {
       provider: make(),
       restart: make,
       scenario: of => scenario(server, of),
+      async callback() {
+        const ctx = contextOf(server)
+        server.plan('completed-image')
+        const input = imageInput({ providerModel: 'photon-1' })
+        const { operation } = pending(await make().start(input, ctx))
+        await make().poll?.(operation, ctx)
+        const id = server.ids().at(-1) ?? ''
+        const hint = { eventId: `${id}:completed`, isFinal: true }
+        return { rawBody: server.posted(id), headers: new Headers(), ctx, hint }
+      },
       close: () => server.close(),
     }
   },
-  { modes: ['async'], can: ['cancel', 'find', 'check'] },
+  { modes: ['async'], can: ['cancel', 'parseCallback', 'find', 'check'], callbacks: 'unsigned' },
 )
-
-/**
- * The suite wants a forged callback to be refused, and this vendor signs none: that it is no more than a
- * hint is shown below.
- */
-function withoutCallbacks({ parseCallback, ...rest }: Provider): Provider {
-  expect(parseCallback).toBeDefined()
-  return rest
-}
 
 function scenario(server: LumaServer, of: Situation): Scenario {
   const whole: Scenario = {
@@ -179,6 +180,7 @@ describe('what is asked for', () => {
     }
     await start({ images: [FIRST, SECOND] })
     expect(sent()).toMatchObject({ image_ref: [{ url: FIRST }, { url: SECOND }] })
+    expect(sent()).not.toHaveProperty('images')
     await start({ kind: 'image_edit', images: [FIRST] })
     expect(sent()).toMatchObject({ modify_image_ref: { url: FIRST } })
     await start({ ...VIDEO, images: [FIRST] })
@@ -208,6 +210,15 @@ describe('what is asked for', () => {
     expect(sent().model).toBe('photon-1')
   })
 
+  test('with other names where there are pictures, those of the pictures among them', async () => {
+    const config = { with_images_fields: { images: 'style_ref', aspect_ratio: null } }
+    await start({ images: [FIRST], config })
+    expect(sent()).toMatchObject({ style_ref: [{ url: FIRST }] })
+    expect(sent()).not.toHaveProperty('aspect_ratio')
+    await start({ config })
+    expect(sent()).toMatchObject({ aspect_ratio: '1:1' })
+  })
+
   test('several are several generations', async () => {
     const { operation } = pending(await start({ numOutputs: 3 }))
     expect(operation).toMatchObject({ generations: server.ids() })
@@ -233,7 +244,7 @@ describe('what is asked for', () => {
   test('a field that the vendor does not have is the mistake of the route', async () => {
     const config = { fields: { images: 'image_urls' } }
     const error = await errorOf(start({ images: [FIRST], config }))
-    expect(error).toMatchObject({ kind: 'unavailable' })
+    expect(error).toMatchObject({ kind: 'unavailable', isPermanent: true })
     expect(server.seen).toEqual([])
   })
 })
@@ -372,7 +383,8 @@ describe('what goes wrong at the vendor', () => {
     [503, 'error-500', 'unknown_outcome'],
   ])('a creation answered by %p %p is %p', async (status, name, kind) => {
     server.answer('create', () => problem(status, name))
-    expect(await errorOf(start())).toMatchObject({ kind } as object)
+    const isPermanent = kind === 'unavailable' || kind === 'rejected'
+    expect(await errorOf(start())).toMatchObject({ kind, isPermanent } as object)
   })
 
   test('a prompt that is refused at the door', async () => {
@@ -449,14 +461,14 @@ describe('several generations', () => {
     expect(done(await poll(operation)).outputs.length).toBe(1)
   })
 
-  test('one that may have begun outweighs the clear refusals', async () => {
+  test('a final no of one is that of all, and else one that may have begun counts', async () => {
     const refused = () => problem(400, 'error-400')
     const limited = () => problem(429, 'error-429')
     const lost = () => problem(500, 'error-500')
     const three = { numOutputs: 3 }
-    server.answer('create', refused, lost, limited)
+    server.answer('create', limited, lost, limited)
     expect(await errorOf(start(three))).toMatchObject({ kind: 'unknown_outcome' })
-    server.answer('create', limited, refused, limited)
+    server.answer('create', limited, refused, lost)
     expect(await errorOf(start(three))).toMatchObject({ kind: 'rejected' })
     server.answer('create', limited, limited, limited)
     expect(await errorOf(start(three))).toMatchObject({ kind: 'rate_limited' })
@@ -473,7 +485,7 @@ describe('several generations', () => {
     const { operation } = pending(await start({ numOutputs: 3 }))
     server.answer('remove', () => problem(500, 'error-500'))
     const cancelled = provider.cancel?.(operation, contextOf(server))
-    expect(await errorOf(cancelled)).toMatchObject({ kind: 'unavailable' })
+    expect(await errorOf(cancelled)).toMatchObject({ kind: 'unknown_outcome' })
     expect(server.counts.remove).toBe(3)
     await provider.cancel?.(operation, contextOf(server))
     expect(server.ids()).toEqual([])
@@ -534,19 +546,22 @@ describe('the key', () => {
 })
 
 describe('finding a lost start', () => {
-  const ask = (changes: Partial<ProviderContext> = {}) =>
-    provider.find?.('att_conformance', contextOf(server, changes))
+  const ask = (changes: Partial<ProviderContext> = {}, input: Partial<ProviderInput> = {}) =>
+    provider.find?.('att_conformance', contextOf(server, changes), imageInput(input))
 
-  test('all generations of the attempt, and of no other', async () => {
+  test('all generations of the attempt, and of no other, typed and priced as they were', async () => {
+    const config = { cost: { per_second: 140_000 } }
+    const films = { ...VIDEO, numOutputs: 2, extra: { duration_seconds: 5 }, config }
     await start({}, { callbackUrl: CALLBACK.replace('att_conformance', 'att_conformance2') })
-    await start({ ...VIDEO, numOutputs: 2 })
+    await start(films)
     await start({}, { callbackUrl: null })
-    const found = pending((await ask()) as StartResult)
+    const found = pending((await ask({}, films)) as StartResult)
     const ids = server.ids().slice(1, 3).reverse()
     expect(found.operation).toMatchObject({ generations: ids })
     expect(server.counts.list).toBe(1)
     await poll(found.operation)
-    const { outputs } = done(await poll(found.operation))
+    const { outputs, usage } = done(await poll(found.operation))
+    expect(usage).toEqual({ costMicroUsd: 1_400_000 })
     const { video } = sample<{ assets: { video: string } }>('completed-video').assets
     expect(outputs).toEqual(Array(2).fill({ type: 'file', url: video, contentType: null }))
   })

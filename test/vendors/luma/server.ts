@@ -26,7 +26,9 @@ export type LumaServer = {
   hang(route: Route): Promise<void>
   /** Fields that an answer about a generation has otherwise than the samples. */
   distort(fields: { [key: string]: unknown }): void
-  /** Posts how a generation stands, as the vendor does: unsigned, again until the answer is 200. */
+  /** What it posts about how a generation stands. */
+  posted(id: string): Uint8Array
+  /** Posts it there, as the vendor does: unsigned, again until the answer is 200. */
   deliver(id: string, to: string): Promise<number[]>
   ids(): string[]
   close(): Promise<void>
@@ -134,11 +136,12 @@ export function lumaServer(): LumaServer {
     distort: fields => {
       distortion = fields
     },
+    posted: id => Buffer.from(JSON.stringify(shown(id))),
     async deliver(id, to) {
       const statuses: number[] = []
       const headers = { 'content-type': 'application/json' }
       while (statuses.length < DELIVERIES && statuses.at(-1) !== 200) {
-        const body = JSON.stringify(shown(id))
+        const body = self.posted(id)
         statuses.push((await fetch(to, { method: 'POST', body, headers })).status)
       }
       return statuses

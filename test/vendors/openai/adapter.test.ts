@@ -104,7 +104,9 @@ const files = ({ parts }: Seen) => parts.filter(({ value }) => typeof value !== 
 
 const REJECTED = { kind: 'rejected', reason: 'input' }
 const CONTENT = { kind: 'rejected', reason: 'content' }
-const UNAVAILABLE = { kind: 'unavailable' }
+const UNAVAILABLE = { kind: 'unavailable', isPermanent: false }
+/** Our account or our model's name: no second question helps. */
+const FOR_GOOD = { kind: 'unavailable', isPermanent: true }
 const picture = { type: 'file', contentType: null, bytes: expect.any(Uint8Array) }
 const drawing = () => start()
 const failing = (ask: () => Promise<unknown> | undefined) => () => failure(ask())
@@ -132,22 +134,22 @@ describe('each sample is', () => {
     'error-flagged-prompt': { ask: failing(text), as: CONTENT },
     'error-unknown-parameter': { ask: failing(drawing), as: REJECTED },
     'error-invalid-value': { ask: failing(drawing), as: REJECTED },
-    'error-model-value': { ask: failing(drawing), as: UNAVAILABLE },
-    'error-invalid-key': { ask: failing(check), as: UNAVAILABLE },
-    'error-unverified': { ask: failing(drawing), as: UNAVAILABLE },
-    'error-unverified-400': { ask: failing(drawing), as: UNAVAILABLE },
+    'error-model-value': { ask: failing(drawing), as: FOR_GOOD },
+    'error-invalid-key': { ask: failing(check), as: FOR_GOOD },
+    'error-unverified': { ask: failing(drawing), as: FOR_GOOD },
+    'error-unverified-400': { ask: failing(drawing), as: FOR_GOOD },
     'error-missing-scope': {
       ask: async () => ({ passed: (await check()) ?? true }),
       as: { passed: true },
     },
-    'error-no-model': { ask: failing(drawing), as: UNAVAILABLE },
+    'error-no-model': { ask: failing(drawing), as: FOR_GOOD },
     'error-rate-limit': {
       ask: failing(drawing),
       as: { kind: 'rate_limited', retryAfterMs: 11_500 },
     },
-    'error-no-quota': { ask: failing(drawing), as: { kind: 'unavailable', retryAfterMs: null } },
-    'error-no-credit': { ask: failing(text), as: UNAVAILABLE },
-    'error-hard-limit': { ask: failing(drawing), as: UNAVAILABLE },
+    'error-no-quota': { ask: failing(drawing), as: { ...FOR_GOOD, retryAfterMs: null } },
+    'error-no-credit': { ask: failing(text), as: FOR_GOOD },
+    'error-hard-limit': { ask: failing(drawing), as: FOR_GOOD },
     'error-server': { ask: failing(drawing), as: UNAVAILABLE },
     'error-overloaded': { ask: failing(drawing), as: UNAVAILABLE },
   }
@@ -250,11 +252,12 @@ describe('a picture from a text', () => {
     expect(sent().json).toMatchObject({ user: 'u1' })
   })
 
-  test("the model's own field is stronger than the caller's parameter, which beats a constant", async () => {
+  test("the model's own field is stronger than the route's constant, which beats the caller's parameter", async () => {
     const config = { constants: { quality: 'low', background: 'auto' } }
-    const params = { quality: 'high', background: 'opaque' }
+    const params = { quality: 'high', background: 'opaque', moderation: 'low' }
     await start({ extra: { quality: 'medium' }, params, config })
-    expect(sent().json).toMatchObject({ quality: 'medium', background: 'opaque' })
+    const as = { quality: 'medium', background: 'auto', moderation: 'low' }
+    expect(sent().json).toMatchObject(as)
   })
 
   test('is asked for by the model without pictures', async () => {
@@ -413,7 +416,8 @@ describe('several outputs', () => {
 
   test.each<[string[], object]>([
     [['error-overloaded', 'error-moderation'], CONTENT],
-    [['error-rate-limit', 'error-overloaded'], { kind: 'rate_limited' }],
+    [['error-rate-limit', 'error-overloaded'], UNAVAILABLE],
+    [['error-overloaded', 'error-hard-limit'], FOR_GOOD],
     [['504', 'error-rate-limit'], { kind: 'unknown_outcome' }],
     [['504', 'error-invalid-value'], REJECTED],
   ])('when all fail, as %p, one speaks for all', async (answers, as) => {
@@ -550,8 +554,8 @@ describe('failures on the way', () => {
   })
 
   test('without a key nothing is sent', async () => {
-    expect(await failure(start({}, context({ apiKey: null })))).toMatchObject(UNAVAILABLE)
-    expect(await failure(check(context({ apiKey: null })))).toMatchObject(UNAVAILABLE)
+    expect(await failure(start({}, context({ apiKey: null })))).toMatchObject(FOR_GOOD)
+    expect(await failure(check(context({ apiKey: null })))).toMatchObject(FOR_GOOD)
     expect(server.seen).toEqual([])
   })
 
@@ -570,6 +574,26 @@ describe('failures on the way', () => {
   })
 })
 
+describe('an answer is waited for', () => {
+  test.each([
+    ['five minutes', 3_600_000, 300_000],
+    ['as long as the attempt may take', 42_000, 42_000],
+    ['a second at least', -1, 1_000],
+  ])('%s', async (_, left, timeoutMs) => {
+    const waits: (number | undefined)[] = []
+    const watching: ProviderContext['fetch'] = (url, init) => {
+      if (url.startsWith(server.baseUrl)) waits.push(init?.timeoutMs)
+      return fetch(url, init)
+    }
+    const ctx = context({ fetch: watching })
+    const hurried = { ...ctx, deadlineMs: ctx.nowMs + left }
+    await start({}, hurried)
+    await start({ images: [server.pictureUrl('cat.png')] }, hurried)
+    await start({ kind: 'text', providerModel: 'gpt-5-mini', aspectRatio: null }, hurried)
+    expect(waits).toEqual([timeoutMs, timeoutMs, timeoutMs])
+  })
+})
+
 describe('the check of a key', () => {
   test('asks for the models, which costs nothing', async () => {
     await check()
@@ -577,7 +601,7 @@ describe('the check of a key', () => {
   })
 
   test('a wrong key, a full vendor, a page of somebody else', async () => {
-    expect(await failure(check(context({ apiKey: 'sk-wrong' })))).toMatchObject(UNAVAILABLE)
+    expect(await failure(check(context({ apiKey: 'sk-wrong' })))).toMatchObject(FOR_GOOD)
     server.next({ sample: 'error-rate-limit' })
     expect(await failure(check())).toMatchObject({ kind: 'rate_limited' })
     server.next({ status: 200, body: '<html>Welcome to the hotel</html>' })

@@ -15,14 +15,16 @@ import type {
   ProviderInput,
   StartResult,
 } from '@/providers/spec'
-import { sample, sampleNames } from './samples'
+import { answerNames, sample } from './samples'
 import {
   type Answer,
   FILM,
   KEY,
   type OpenrouterServer,
   openrouterServer,
+  SECRET,
   type Seen,
+  signedCallback,
 } from './server'
 
 const fetch = createSafeFetch({ allowPrivate: ['127.0.0.1'] })
@@ -86,10 +88,18 @@ conformance(
           ...(of === 'hangs' ? { underWay: server.underWay() } : {}),
         }
       },
+      callback() {
+        const ctx = context({ webhookSecret: SECRET })
+        return {
+          ...signedCallback('callback-completed', ctx),
+          ctx,
+          hint: { eventId: 'gen-vid-1763712000-aB3dE5fG7hJ9kL1mN2pQ-completed', isFinal: true },
+        }
+      },
       close: () => server.close(),
     }
   },
-  { modes: ['sync', 'async'], can: ['check'] },
+  { modes: ['sync', 'async'], can: ['check', 'parseCallback'] },
 )
 
 let server: OpenrouterServer
@@ -172,7 +182,9 @@ function alike(): [Seen['json'] | undefined, Seen['json'] | undefined] {
 
 const REJECTED = { kind: 'rejected', reason: 'input' }
 const CONTENT = { kind: 'rejected', reason: 'content' }
-const UNAVAILABLE = { kind: 'unavailable' }
+const UNAVAILABLE = { kind: 'unavailable', isPermanent: false }
+/** Our account or our model's name: no second question helps. */
+const FOR_GOOD = { kind: 'unavailable', isPermanent: true }
 const UNKNOWN = { kind: 'unknown_outcome' }
 const bytes = { type: 'file', contentType: null, bytes: expect.any(Uint8Array) }
 
@@ -244,9 +256,9 @@ describe('each sample is', () => {
     'error-moderated': { ask: failing(drawing), as: CONTENT },
     'error-moderated-older': { ask: failing(drawing), as: CONTENT },
     'error-guardrail': { ask: failing(text), as: CONTENT },
-    'error-permission': { ask: failing(text), as: UNAVAILABLE },
-    'error-invalid-key': { ask: failing(check), as: UNAVAILABLE },
-    'error-no-credit': { ask: failing(drawing), as: UNAVAILABLE },
+    'error-permission': { ask: failing(text), as: FOR_GOOD },
+    'error-invalid-key': { ask: failing(check), as: FOR_GOOD },
+    'error-no-credit': { ask: failing(drawing), as: FOR_GOOD },
     'error-in-flight': {
       ask: failing(drawing),
       as: { kind: 'rate_limited', retryAfterMs: 4_000 },
@@ -257,10 +269,10 @@ describe('each sample is', () => {
       as: { kind: 'rate_limited', retryAfterMs: 1_000 },
     },
     'error-bad-request': { ask: failing(text), as: REJECTED },
-    'error-no-model': { ask: failing(text), as: UNAVAILABLE },
+    'error-no-model': { ask: failing(text), as: FOR_GOOD },
     'error-upstream-moderated': { ask: failing(drawing), as: CONTENT },
     'error-validation': { ask: failing(film), as: REJECTED },
-    'error-no-endpoint': { ask: failing(text), as: UNAVAILABLE },
+    'error-no-endpoint': { ask: failing(text), as: FOR_GOOD },
     'error-image-too-large': { ask: failing(drawing), as: REJECTED },
     'error-timeout': { ask: failing(text), as: UNKNOWN },
     'error-upstream': { ask: failing(drawing), as: UNAVAILABLE },
@@ -277,7 +289,7 @@ describe('each sample is', () => {
   const WITH_A_FILE = ['video-completed', 'video-completed-bare']
 
   test('in this list', () => {
-    expect([...Object.keys(TAKEN), ...WITH_A_FILE].sort()).toEqual(sampleNames())
+    expect([...Object.keys(TAKEN), ...WITH_A_FILE].sort()).toEqual(answerNames())
   })
 
   test.each(Object.entries(TAKEN))('%s', async (name, { ask, as }) => {
@@ -446,7 +458,8 @@ describe('a picture by chat', () => {
     const { outputs, usage } = await byChat({ numOutputs: 3 })
     expect(outputs).toHaveLength(1)
     expect(server.starts()).toHaveLength(3)
-    expect(usage?.costMicroUsd).toBe(38_704)
+    // And what the one that failed had used up before.
+    expect(usage?.costMicroUsd).toBe(38_704 + 23)
   })
 
   test('of more outputs the money is that of all calls', async () => {
@@ -567,12 +580,6 @@ describe('a video', () => {
   test('may go by a picture alone', async () => {
     await film({ prompt: null, images: ['https://example.com/first.png'] })
     expect(sent().json).not.toHaveProperty('prompt')
-  })
-
-  test('is never given our callback address: its signature could not be checked', async () => {
-    await film({}, context({ callbackUrl: 'https://hub.example/callbacks/openrouter/att/token' }))
-    expect(sent().json).not.toHaveProperty('callback_url')
-    expect(provider.parseCallback).toBeUndefined()
   })
 
   test('is asked about every 10 s at first, and every 30 s later', async () => {
@@ -767,7 +774,7 @@ describe('failures', () => {
 
   test.each([
     ['a word', 'server_error', UNAVAILABLE],
-    ['a number in words', '402', UNAVAILABLE],
+    ['a number in words', '402', FOR_GOOD],
     ['nothing', null, UNAVAILABLE],
     ['no status', 7, UNAVAILABLE],
     ['a timeout of the vendor behind', 504, UNKNOWN],
@@ -778,8 +785,8 @@ describe('failures', () => {
   })
 
   test('without a key nothing is sent', async () => {
-    expect(await failure(start({}, context({ apiKey: null })))).toMatchObject(UNAVAILABLE)
-    expect(await failure(check(context({ apiKey: null })))).toMatchObject(UNAVAILABLE)
+    expect(await failure(start({}, context({ apiKey: null })))).toMatchObject(FOR_GOOD)
+    expect(await failure(check(context({ apiKey: null })))).toMatchObject(FOR_GOOD)
     expect(server.seen).toEqual([])
   })
 
@@ -795,6 +802,58 @@ describe('failures', () => {
   })
 })
 
+describe('what came to nothing has cost what the vendor tells', () => {
+  const usage = { prompt_tokens: 1, completion_tokens: 1, cost: 0.002 }
+  const filtered = { choices: [{ finish_reason: 'content_filter', message: {} }], usage }
+
+  test('a refusal in a 200, an answer without a picture, and several of them', async () => {
+    server.next(answering(filtered))
+    expect(await failure(text())).toMatchObject({ ...CONTENT, costMicroUsd: 2_000 })
+    server.next(answering({ data: [], usage }))
+    expect(await failure(start())).toMatchObject({ ...UNAVAILABLE, costMicroUsd: 2_000 })
+    server.next(answering(filtered), { sample: 'error-rate-limit' }, answering(filtered))
+    const error = await failure(text({ numOutputs: 3 }))
+    expect(error).toMatchObject({ ...CONTENT, costMicroUsd: 4_000 })
+  })
+
+  test('a video that failed, alone and beside one that did not', async () => {
+    const job = { id: 'gen-1', polling_url: null, usual_cost: null }
+    const ended = (status: string) => answering({ id: 'gen-1', status, usage: { cost: 0.1 } })
+    server.next(ended('failed'))
+    const alone = await failure(poll({ jobs: [job], started_at_ms: 0 }))
+    expect(alone).toMatchObject({ ...UNAVAILABLE, costMicroUsd: 100_000 })
+    const made = sample('video-completed-stored').body as object
+    server.next(ended('expired'), answering(made))
+    const { usage } = doneOf(await poll({ jobs: [job, job], started_at_ms: 0 }))
+    expect(usage).toEqual({ costMicroUsd: 350_000 })
+  })
+
+  test('and one that tells nothing is not known to have cost nothing', async () => {
+    server.next({ sample: 'error-moderated' })
+    expect((await failure(start())).costMicroUsd).toBeNull()
+  })
+})
+
+describe('an answer is waited for', () => {
+  test.each([
+    ['five minutes', 3_600_000, 300_000],
+    ['as long as the attempt may take', 42_000, 42_000],
+    ['a second at least', -1, 1_000],
+  ])('%s', async (_, left, timeoutMs) => {
+    const waits: (number | undefined)[] = []
+    const watching: ProviderContext['fetch'] = (url, init) => {
+      waits.push(init?.timeoutMs)
+      return fetch(url, init)
+    }
+    const ctx = context({ fetch: watching })
+    const hurried = { ...ctx, deadlineMs: ctx.nowMs + left }
+    await start({}, hurried)
+    await start({ config: BY_CHAT }, hurried)
+    await start({ kind: 'text', aspectRatio: null }, hurried)
+    expect(waits).toEqual([timeoutMs, timeoutMs, timeoutMs])
+  })
+})
+
 describe('the check of a key', () => {
   test('asks about the key, since the list of models is public', async () => {
     await check()
@@ -802,9 +861,9 @@ describe('the check of a key', () => {
   })
 
   test.each([
-    ['another key', { apiKey: 'sk-or-wrong' }, null, UNAVAILABLE],
-    ['one that is used up', {}, { limit_remaining: 0 }, UNAVAILABLE],
-    ['one that only manages', {}, { is_management_key: true }, UNAVAILABLE],
+    ['another key', { apiKey: 'sk-or-wrong' }, null, FOR_GOOD],
+    ['one that is used up', {}, { limit_remaining: 0 }, FOR_GOOD],
+    ['one that only manages', {}, { is_management_key: true }, FOR_GOOD],
   ])('%s does not pass', async (_, changes, data, as) => {
     if (data) server.next(answering({ data }))
     expect(await failure(check(context(changes)))).toMatchObject(as)

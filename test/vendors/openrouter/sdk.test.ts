@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { OpenRouter } from '@openrouter/sdk'
 import * as errors from '@openrouter/sdk/models/errors'
-import { sampleNames } from './samples'
+import { answerNames } from './samples'
 import { FILM, KEY, type OpenrouterServer, openrouterServer } from './server'
 
 /**
@@ -197,7 +197,7 @@ function failing(
 
 describe('the official client understands', () => {
   test('all samples that there are', () => {
-    expect(Object.keys(UNDERSTOOD).sort()).toEqual(sampleNames())
+    expect(Object.keys(UNDERSTOOD).sort()).toEqual(answerNames())
   })
 
   test.each(Object.entries(UNDERSTOOD))('%s', async (name, { ask, as }) => {

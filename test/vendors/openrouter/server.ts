@@ -1,6 +1,9 @@
+import { createHmac } from 'node:crypto'
 import { sample } from './samples'
 
 export const KEY = 'sk-or-v1-loopback-key-that-nobody-may-see'
+/** What an operator copies from the settings of the workspace. */
+export const SECRET = 'whs-secret-of-the-workspace'
 
 /** A call as the vendor sees it. */
 export type Seen = {
@@ -30,6 +33,8 @@ export type OpenrouterServer = {
   next(...answers: Answer[]): void
   /** What the video jobs say from their second poll on, in the order in which they were started. */
   videosEndAs(...samples: string[]): void
+  /** Posts what has become of the video that was started last to the address that its start named. */
+  callBack(sample: string, nowMs: number): Promise<Response>
   /** The next call that costs money has arrived. */
   underWay(): Promise<void>
   close(): Promise<void>
@@ -74,6 +79,13 @@ export function openrouterServer(): OpenrouterServer {
     polls: () => seen.filter(call => /\/videos\/[^/]+$/.test(call.path)),
     next: (...answers) => void queue.push(...answers),
     videosEndAs: (...samples) => void jobs.ends.push(...samples),
+    async callBack(name, nowMs) {
+      const start = seen.findLast(({ method }) => method === 'POST')
+      const id = [...jobs.endOf.keys()].at(-1)
+      const { rawBody, headers } = signedCallback(name, { nowMs, ...(id ? { id } : {}) })
+      const url = String(start?.json.callback_url)
+      return await fetch(url, { method: 'POST', headers, body: rawBody })
+    },
     underWay: () => new Promise(arrived => waiting.push(arrived)),
     async close() {
       close()
@@ -172,11 +184,31 @@ function video(id: string, { polls, endOf }: Jobs): Response {
   return videoAs(poll === 1 ? 'video-in-progress' : end, id)
 }
 
+type Signing = { secret?: string; nowMs: number; id?: string }
+
+/** A callback as the vendor's page on them has it. */
+export function signedCallback(name: string, { secret = SECRET, nowMs, id }: Signing) {
+  const { body } = sample(name)
+  const { data } = body as { data: { id: string; status: string } }
+  const rawBody = Buffer.from(textAs(body, data.id, id ?? data.id))
+  const seconds = Math.floor(nowMs / 1_000)
+  const mac = createHmac('sha256', secret).update(`${seconds},`).update(rawBody).digest('hex')
+  const headers = new Headers({
+    'content-type': 'application/json',
+    'x-openrouter-signature': `t=${seconds},v1=${mac}`,
+    'x-openrouter-idempotency-key': `${id ?? data.id}-${data.status}`,
+  })
+  return { rawBody, headers }
+}
+
+function textAs(body: unknown, own: string, id: string): string {
+  return JSON.stringify(body).replaceAll(own, id)
+}
+
 /** The sample as if it were of this job. */
 function videoAs(name: string, id: string): Response {
   const { status, body } = sample(name)
-  const own = (body as { id: string }).id
-  const text = JSON.stringify(body).replaceAll(own, id)
+  const text = textAs(body, (body as { id: string }).id, id)
   return new Response(text, { status, headers: { 'content-type': 'application/json' } })
 }
 

@@ -205,11 +205,36 @@ describe('what is asked for', () => {
     expect(done(await poll(operation)).outputs.length).toBe(5)
   })
 
+  test('several predictions with one seed do not make the same picture', async () => {
+    const config = { outputs_per_call: 2 }
+    await start({ numOutputs: 5, config, extra: { seed: 7 } })
+    await start({ numOutputs: 2, config: { outputs_per_call: 1 }, params: { seed: 40 } })
+    const seeds = server.seen.map(({ body }) => JSON.parse(body).input.seed)
+    expect(seeds).toEqual([7, 8, 9, 40, 41])
+  })
+
+  test('other names where there are pictures', async () => {
+    const config = {
+      fields: { images: 'image' },
+      with_images_fields: { images: 'images[]', aspect_ratio: null, num_outputs: 'count' },
+    }
+    const images = ['https://x.example/1.png']
+    await start({ images, config })
+    expect(sent().input).toEqual({ prompt: 'a lighthouse at dawn', images, count: 1 })
+    const error = await errorOf(start({ images, config, params: { count: 9 } }))
+    expect(error).toMatchObject({ kind: 'rejected' })
+  })
+
   test('it is never waited for, and never goes on for hours', async () => {
-    await start()
-    expect(server.seen.at(-1)?.headers.get('cancel-after')).toBe('15m')
-    await start({ kind: 'video', extra: { duration_seconds: 5 } })
-    expect(server.seen.at(-1)?.headers.get('cancel-after')).toBe('35m')
+    const limitOf = async (changes: Partial<ProviderInput>, ms: number) => {
+      await start(changes, { deadlineMs: contextOf(server).nowMs + ms })
+      return server.seen.at(-1)?.headers.get('cancel-after')
+    }
+    expect(await limitOf({}, 600_000)).toBe('15m')
+    expect(await limitOf({}, 59_001)).toBe('6m')
+    expect(await limitOf({}, -1)).toBe('5m')
+    const film = { kind: 'video', extra: { duration_seconds: 5 } }
+    expect(await limitOf(film, 1_800_000)).toBe('35m')
     expect(sent().input).toMatchObject({ duration: 5 })
     expect(server.seen.some(({ headers }) => headers.has('prefer'))).toBe(false)
   })
@@ -230,7 +255,7 @@ describe('what is asked for', () => {
       // Has the form of a model of somebody who is called so; the vendor knows none.
       return expect(server.seen[0]?.path).toBe('/models/deployments/a/predictions')
     }
-    expect(found).toMatchObject({ kind: 'unavailable' })
+    expect(found).toMatchObject({ kind: 'unavailable', isPermanent: true })
     expect(server.seen).toEqual([])
   })
 
@@ -378,6 +403,22 @@ describe('what comes of it', () => {
     expect(await costOf(two, { per_output: 3_000 }, { numOutputs: 2 })).toBe(6_000)
   })
 
+  test('what was cancelled costs the time of the machine, where that is what is paid', async () => {
+    const costOf = async (
+      step: string,
+      cost: NonNullable<ProviderInput['config']['cost']>,
+      changes: Partial<ProviderInput> = {},
+    ) => (await errorOf(outcome([step], { ...changes, config: { cost } }))).costMicroUsd
+    server.distort({ metrics: { predict_time: 4 } })
+    expect(await costOf('prediction-canceled', { per_second: 1_000, per_output: 9 })).toBe(4_000)
+    expect(await costOf('prediction-canceled', { per_output: 9 })).toBeNull()
+    const film = { kind: 'video', extra: { duration_seconds: 5 } }
+    expect(await costOf('prediction-canceled', { per_second: 1_000 }, film)).toBeNull()
+    expect(await costOf('prediction-failed-start', { per_second: 1_000 })).toBeNull()
+    server.distort({ metrics: null })
+    expect(await costOf('prediction-canceled', { per_second: 1_000 })).toBeNull()
+  })
+
   test('what was removed before it was fetched is lost', async () => {
     server.plan('prediction-data-removed')
     const { operation } = pending(await start())
@@ -413,7 +454,8 @@ describe('what goes wrong at the vendor', () => {
     [503, 'error-404', 'unknown_outcome'],
   ])('a creation answered by %p %p is %p', async (status, name, kind) => {
     server.answer('create', () => problem(status, name))
-    expect(await errorOf(start())).toMatchObject({ kind } as object)
+    const isPermanent = kind === 'unavailable' || kind === 'rejected'
+    expect(await errorOf(start())).toMatchObject({ kind, isPermanent } as object)
   })
 
   test.each([
@@ -460,7 +502,8 @@ describe('what goes wrong at the vendor', () => {
   test('what the vendor does not know any more is the end', async () => {
     const { operation } = pending(await start())
     server.answer('get', () => problem(404, 'error-404'))
-    expect(await errorOf(poll(operation))).toMatchObject({ kind: 'unavailable' })
+    const gone = { kind: 'unavailable', isPermanent: false } as const
+    expect(await errorOf(poll(operation))).toMatchObject(gone)
   })
 
   test('a status that nobody knows goes on', async () => {
@@ -511,15 +554,15 @@ describe('several predictions', () => {
     expect(done(await poll(operation)).outputs.length).toBe(2)
   })
 
-  test('one that may have begun outweighs the clear refusals', async () => {
+  test('a final no of one is that of all, and else one that may have begun counts', async () => {
     const refused = () => problem(422, 'error-422-input')
     const lost = () => new Response('', { status: 502 })
-    server.answer('create', refused, lost, refused)
-    expect(await errorOf(start(three))).toMatchObject({ kind: 'unknown_outcome' })
     const limited = () => problem(429, 'error-429')
+    server.answer('create', limited, lost, limited)
+    expect(await errorOf(start(three))).toMatchObject({ kind: 'unknown_outcome' })
     server.answer('create', limited, limited, limited)
     expect(await errorOf(start(three))).toMatchObject({ kind: 'rate_limited' })
-    server.answer('create', limited, refused, limited)
+    server.answer('create', limited, refused, lost)
     expect(await errorOf(start(three))).toMatchObject({ kind: 'rejected' })
   })
 
@@ -538,7 +581,8 @@ describe('several predictions', () => {
     await provider.cancel?.(operation, ctx)
     expect(server.counts.cancel).toBe(3)
     server.answer('cancel', () => problem(401, 'error-401'))
-    expect(await errorOf(provider.cancel?.(operation, ctx))).toMatchObject({ kind: 'unavailable' })
+    const cancelled = await errorOf(provider.cancel?.(operation, ctx))
+    expect(cancelled).toMatchObject({ kind: 'unknown_outcome' })
     expect(server.counts.cancel).toBe(6)
   })
 })
@@ -603,22 +647,26 @@ describe('the key', () => {
 })
 
 describe('finding a lost start', () => {
-  const ask = (changes: Partial<ProviderContext> = {}) =>
-    provider.find?.('att_conformance', contextOf(server, changes))
+  const ask = (changes: Partial<ProviderContext> = {}, input: Partial<ProviderInput> = {}) =>
+    provider.find?.('att_conformance', contextOf(server, changes), imageInput(input))
 
   test('all predictions of the attempt, and of no other, over several pages', async () => {
     server.pageSize = 2
-    const config = { outputs_per_call: 1 }
+    const config = { outputs_per_call: 1, cost: { per_output: 10 } }
+    const three = { numOutputs: 3, config }
     await start({}, { callbackUrl: CALLBACK.replace('att_conformance', 'att_conformance2') })
-    await start({ numOutputs: 3, config })
+    await start(three)
     await start({}, { callbackUrl: null })
-    const found = pending((await ask()) as StartResult)
+    const found = pending((await ask({}, three)) as StartResult)
     const ids = [...server.ids()].slice(1, 4).reverse()
     expect(found.operation).toMatchObject({ predictions: ids.map(id => ({ id })) })
     expect(server.seen.filter(({ path }) => path === '/predictions').length).toBe(3)
     expect(server.seen.at(-3)?.query.get('created_after')).toBe('2025-10-09T07:53:20.000Z')
     pending(await poll(found.operation))
-    expect(done(await poll(found.operation)).outputs.length).toBe(6)
+    const { outputs, usage } = done(await poll(found.operation))
+    expect(outputs.length).toBe(3)
+    // Nobody asked this model for a number, so each made two, and what is made is paid.
+    expect(usage).toMatchObject({ costMicroUsd: 60 })
   })
 
   test('what has failed is found too, and its end comes from a look', async () => {
@@ -628,10 +676,10 @@ describe('finding a lost start', () => {
     expect(await errorOf(poll(operation))).toMatchObject({ kind: 'rejected', reason: 'content' })
   })
 
-  test('a text of nobody knows which kind is a text', async () => {
+  test('a text is found as a text', async () => {
     server.plan('prediction-succeeded-pieces')
     await start({ kind: 'text' })
-    const { operation } = pending((await ask()) as StartResult)
+    const { operation } = pending((await ask({}, { kind: 'text' })) as StartResult)
     expect(done(await poll(operation)).outputs).toEqual([{ type: 'text', text: 'Hello Alice' }])
   })
 

@@ -230,6 +230,14 @@ describe('a task', () => {
     ])
   })
 
+  test('has other names where there are pictures', async () => {
+    const with_images_fields = { images: 'firstFrame', aspect_ratio: null }
+    await start({ ...VIDEO, config: { with_images_fields } })
+    expect(runway.bodies()).toEqual([
+      { model: 'gen4_turbo', promptText: 'a lighthouse at dawn', promptImage: A, duration: 5 },
+    ])
+  })
+
   test('is of the model and the pictures of the job, whatever else is fixed', async () => {
     const constants = { model: 'other', promptImage: 'https://a.example/other.png' }
     await start({ ...VIDEO, config: { constants } })
@@ -296,9 +304,10 @@ describe('an answer to a creation', () => {
     ['a redirect', page(302), 'unknown_outcome'],
     ['no id', json({ error: 'none' }), 'unknown_outcome'],
     ['an id that is a path', json({ id: '../organization' }), 'unknown_outcome'],
-  ])('%s', async (_, create, kind) => {
+  ])('%s', async (what, create, kind) => {
     runway.script({ create })
-    expect(await failure(start())).toMatchObject({ kind, reason: 'input' })
+    const isPermanent = kind === 'rejected' || (kind === 'unavailable' && what !== 'overload')
+    expect(await failure(start())).toMatchObject({ kind, reason: 'input', isPermanent })
   })
 
   test('names when to come again', async () => {
@@ -446,10 +455,24 @@ describe('several outputs', () => {
     })
   })
 
-  test('fail when none was made, for the first reason', async () => {
-    runway.script({ tasks: [sample('failed-internal')] }, { tasks: [sample('failed-asset')] })
+  test('fail when none was made, for the reason that forbids most, and cost what all cost', async () => {
+    runway.script(
+      { tasks: [sample('failed-internal')] },
+      { tasks: [sample('failed-safety-input')] },
+      { tasks: [sample('failed-preprocessing-safety')] },
+    )
+    const { operation } = await start({ numOutputs: 3 })
+    expect(await failure(poll(operation))).toMatchObject({
+      kind: 'rejected',
+      reason: 'content',
+      costMicroUsd: 500_000,
+    })
+  })
+
+  test('are waited for while one runs, also when another has failed', async () => {
+    runway.script({ tasks: [sample('failed-internal')] }, { tasks: [sample('task-running')] })
     const { operation } = await start({ numOutputs: 2 })
-    expect((await failure(poll(operation))).kind).toBe('unavailable')
+    expect(await poll(operation)).toMatchObject({ state: 'pending', progress: 72 })
   })
 
   test('of which one may have begun are not begun again', async () => {
@@ -466,12 +489,26 @@ describe('cost', () => {
     expect((await finish(sample('task-succeeded'), { config })).usage?.costMicroUsd).toBe(250_000)
   })
 
-  test('goes by the rates of the route where it does not tell of all', async () => {
+  test('goes by the rates of the route for those of which it does not tell', async () => {
     runway.script({ tasks: [json(silent)] }, { tasks: [sample('task-succeeded')] })
     const config = { cost: { per_output: 30_000 } }
     const { operation } = await start({ numOutputs: 2, config })
-    expect(await poll(operation)).toMatchObject({ usage: { costMicroUsd: 60_000 } })
+    expect(await poll(operation)).toMatchObject({ usage: { costMicroUsd: 280_000 } })
   })
+
+  test.each<[string, number | null, number | null]>([
+    ['failed-safety-input', 250_000, 30_000],
+    ['failed-safety-output', 0, null],
+    ['failed-internal', 0, null],
+  ])(
+    'of %s is what it says, and without a word that of a refused input',
+    async (name, told, not) => {
+      const { cost: _, ...unsaid } = sample(name).body as Operation
+      const config = { cost: { per_output: 30_000 } }
+      expect((await failure(finish(sample(name), { config }))).costMicroUsd).toBe(told)
+      expect((await failure(finish(json(unsaid), { config }))).costMicroUsd).toBe(not)
+    },
+  )
 
   test('goes by the rates of the route where it says nothing', async () => {
     const config = { cost: { per_second: 50_000, per_call: 7 } }
