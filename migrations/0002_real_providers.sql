@@ -31,6 +31,9 @@ ALTER TABLE attempts ADD COLUMN is_permanent INTEGER NOT NULL DEFAULT 0 CHECK (i
 --> statement-breakpoint
 ALTER TABLE attempts ADD COLUMN retry_at INTEGER;
 --> statement-breakpoint
+-- Since when nobody could serve it; null while somebody does, or while it stands in a line that moves.
+ALTER TABLE jobs ADD COLUMN unserved_since INTEGER;
+--> statement-breakpoint
 -- How many a route works on now. Jobs of the sandbox have no route and pay nothing for it.
 CREATE INDEX attempts_open_by_route ON attempts (route_id)
   WHERE route_id IS NOT NULL AND state IN ('starting', 'waiting');

@@ -16,7 +16,7 @@ import { loadSecretKey, proveSecretKey } from './domain/settings'
 import { createRegistry } from './providers/registry'
 import { createSandbox } from './providers/sandbox/sandbox'
 import type { Provider } from './providers/spec'
-import { vendors } from './providers/vendors'
+import { VENDORS } from './providers/vendors'
 import { createLanes } from './queue/lanes'
 import { diskStorage } from './storage/disk/disk'
 import { createThreads } from './threads/pool'
@@ -75,7 +75,7 @@ export async function openHub(options: OpenHubOptions): Promise<Hub> {
     const migration = lock ? migrate(db) : checkVersion(versionProblem(db))
     const secrets = createSecrets(key, config.previousSecretKeys)
     proveSecretKey(db, secrets)
-    if (lock) await seed(db)
+    if (lock) await seed(db, VENDORS)
 
     const threads = createThreads({})
     const cache = createCache()
@@ -96,7 +96,7 @@ export async function openHub(options: OpenHubOptions): Promise<Hub> {
               delay: (ms, signal) => sleep(ms, undefined, { signal }),
               ...options.sandbox,
             }),
-            ...vendors(),
+            ...VENDORS.map(({ create }) => create()),
           ],
           options.providers ?? [],
         ),

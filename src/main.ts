@@ -8,6 +8,7 @@ import { type Context, findCommand, help, keyNotice, UsageError } from './cli'
 import { openapiDocument } from './http/openapi'
 import { OPERATIONS } from './http/operations'
 import { NoDatabase, openHub } from './hub'
+import { KEY_VARIABLES } from './providers/vendors'
 import { startServer } from './serve'
 import { VERSION } from './version'
 
@@ -25,7 +26,7 @@ async function main(argv: string[]): Promise<number> {
   const { command, args } = found
   if (args.includes('--help')) return say(`${command.summary}\n\n${command.usage}`)
   try {
-    const config = readConfig()
+    const config = readConfig(undefined, KEY_VARIABLES)
     try {
       return await command.run(contextFor(config, args))
     } catch (error) {

@@ -14,6 +14,7 @@ import { sign } from '@/domain/webhooks/sign'
 import scalar from '@/http/docs/scalar.json'
 import { AcceptedJobBody, ErrorBody, OutputBody } from '@/http/schemas'
 import { GENERATE } from '@/http/v1/generate'
+import { KEY_VARIABLES } from '@/providers/vendors'
 import manifest from '../package.json'
 
 /** What the pages say is what the code does. */
@@ -45,12 +46,13 @@ describe('errors.md', () => {
 describe('settings', () => {
   /** Read by compose.yaml and not by the hub. */
   const COMPOSE_ONLY = ['DOMAIN']
-  const known = Object.keys(VARIABLES)
+  const variables = { ...VARIABLES, ...KEY_VARIABLES }
+  const known = Object.keys(variables)
   test('.env.example has every variable with what it takes, and no other', () => {
     const example = read('.env.example')
     const written = [...example.matchAll(/^(?:# )?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name)
     expect(sorted(written)).toEqual(sorted([...known, ...COMPOSE_ONLY]))
-    for (const [name, takes] of Object.entries(VARIABLES)) {
+    for (const [name, takes] of Object.entries(variables)) {
       expect(example).toContain(`# ${name}: ${takes}\n`)
     }
     for (const name of COMPOSE_ONLY) expect(read('compose.yaml')).toContain(`\${${name}:`)

@@ -70,31 +70,10 @@ export const VARIABLES = {
   LOG_LEVEL: 'debug, info, warn or error',
   API_RATE_LIMIT_PER_MINUTE: 'a whole number of at least 1',
   ALLOW_PRIVATE_DESTINATIONS: 'host names, host:port or CIDR ranges, separated by commas',
-  REPLICATE_API_TOKEN: 'an API token of Replicate, without spaces',
-  FAL_KEY: 'an API key of fal, without spaces',
-  OPENAI_API_KEY: 'an API key of OpenAI, without spaces',
-  GOOGLE_AI_API_KEY: 'an API key of Google AI Studio, without spaces',
-  OPENROUTER_API_KEY: 'an API key of OpenRouter, without spaces',
-  DEFAPI_API_KEY: 'an API key of DefAPI, without spaces',
-  RUNWAYML_API_SECRET: 'an API secret of Runway, without spaces',
-  LUMAAI_API_KEY: 'an API key of Luma, without spaces',
 } as const
-
-/** The variables that hold a vendor's key; which is whose stands with the vendor, in the catalogue. */
-const PROVIDER_KEYS = [
-  'REPLICATE_API_TOKEN',
-  'FAL_KEY',
-  'OPENAI_API_KEY',
-  'GOOGLE_AI_API_KEY',
-  'OPENROUTER_API_KEY',
-  'DEFAPI_API_KEY',
-  'RUNWAYML_API_SECRET',
-  'LUMAAI_API_KEY',
-] as const
 
 /** It travels in a header: a line break or a letter beyond ASCII can only be a mistake of copying. */
 export const ProviderKey = z.string().regex(/^[\x21-\x7e]{1,1000}$/)
-const providerKey = ProviderKey.optional()
 
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
@@ -114,15 +93,10 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   API_RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(60),
   ALLOW_PRIVATE_DESTINATIONS: list.refine(areDestinations),
-  REPLICATE_API_TOKEN: providerKey,
-  FAL_KEY: providerKey,
-  OPENAI_API_KEY: providerKey,
-  GOOGLE_AI_API_KEY: providerKey,
-  OPENROUTER_API_KEY: providerKey,
-  DEFAPI_API_KEY: providerKey,
-  RUNWAYML_API_SECRET: providerKey,
-  LUMAAI_API_KEY: providerKey,
 } satisfies Record<keyof typeof VARIABLES, z.ZodType>)
+
+const Keys = (names: string[]) =>
+  z.object(Object.fromEntries(names.map(name => [name, ProviderKey.exactOptional()])))
 
 /** Named by the documentation of coming versions. Setting one must not look as if it worked. */
 const NOT_YET = [
@@ -145,19 +119,25 @@ const NOT_YET = [
   'MAX_UPLOAD_BYTES',
 ]
 
-/** Throws ConfigError with one line that names the variable and what it takes, never its value. */
-export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
+/**
+ * `keyVariables` are those of the vendors' keys, each with what it takes in words: which vendors there are is
+ * known elsewhere. Throws ConfigError with one line that names the variable and what it takes, never its value.
+ */
+export function readConfig(
+  environment: Record<string, string | undefined> = process.env,
+  keyVariables: { readonly [variable: string]: string } = {},
+): Config {
   // A blank variable is how compose files and .env files say "not set".
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value?.trim() !== ''),
   )
+  const takes: Record<string, string> = { ...VARIABLES, ...keyVariables }
   const parsed = Environment.safeParse(given)
-  if (!parsed.success) {
-    const names = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
-    const lines = [...names].map(
-      name => `${name} must be ${VARIABLES[name as keyof typeof VARIABLES]}`,
-    )
-    throw new ConfigError(lines.join('; '))
+  const keys = Keys(Object.keys(keyVariables)).safeParse(given)
+  if (!parsed.success || !keys.success) {
+    const issues = [...(parsed.error?.issues ?? []), ...(keys.error?.issues ?? [])]
+    const names = new Set(issues.map(issue => String(issue.path[0])))
+    throw new ConfigError([...names].map(name => `${name} must be ${takes[name]}`).join('; '))
   }
   const env = parsed.data
   return {
@@ -171,9 +151,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     logLevel: env.LOG_LEVEL,
     addressRateLimit: env.API_RATE_LIMIT_PER_MINUTE,
     allowPrivateDestinations: env.ALLOW_PRIVATE_DESTINATIONS,
-    providerKeys: Object.fromEntries(
-      PROVIDER_KEYS.flatMap(name => (env[name] === undefined ? [] : [[name, env[name]]])),
-    ),
+    providerKeys: keys.data,
     notYetUsed: NOT_YET.filter(name => given[name] !== undefined),
   }
 }

@@ -60,6 +60,7 @@ export function presentAttempt(attempt: ExplainedAttempt) {
       latency_ms: whole(route.latencyMs),
       cost_micro_usd: whole(route.costMicroUsd),
       quality: whole(route.quality),
+      is_down: route.isDown,
     })),
     error_kind: attempt.errorKind,
     is_permanent: attempt.isPermanent,

@@ -137,6 +137,9 @@ const ConsideredBody = z
     latency_ms: z.int().nullable(),
     cost_micro_usd: z.int().nullable(),
     quality: z.int().meta({ description: '0 to 100, as the catalogue says.' }),
+    is_down: z
+      .boolean()
+      .meta({ description: 'The last checks of its provider failed: asked last.' }),
   })
   .meta({ id: 'ConsideredRoute' })
 

@@ -2,6 +2,7 @@ import { dieAt, type HubStep } from '@test/support/crash-points'
 import { readConfig } from '@/base/config'
 import { createLog } from '@/base/log'
 import type { Provider, StartResult } from '@/providers/spec'
+import { KEY_VARIABLES } from '@/providers/vendors'
 import { startServer } from '@/serve'
 import { adapterOf } from './offers'
 
@@ -21,7 +22,7 @@ export type KillServerMessage = { dieAt: HubStep }
 const options = JSON.parse(process.env.KILL_SERVER ?? '{}') as KillServerOptions
 const wallNow = Date.now
 Date.now = () => wallNow() + options.laterMs
-const config = readConfig()
+const config = readConfig(undefined, KEY_VARIABLES)
 const log = createLog({
   level: config.logLevel,
   write: text => void process.stdout.write(text),

@@ -4,6 +4,7 @@ import { createLog } from '@/base/log'
 import { findCommand } from '@/cli'
 import { openHub } from '@/hub'
 import { createReplicate } from '@/providers/replicate/replicate'
+import { KEY_VARIABLES } from '@/providers/vendors'
 import { startServer } from '@/serve'
 
 /**
@@ -13,7 +14,7 @@ import { startServer } from '@/serve'
 const [name, ...args] = process.argv.slice(2)
 const found = findCommand(name === undefined ? [] : [name, ...args])
 if (!found) throw new Error(`there is no command ${name}`)
-const config = readConfig()
+const config = readConfig(undefined, KEY_VARIABLES)
 const providers = [createReplicate({ baseUrl: process.env.VENDOR_URL ?? '' })]
 const log = createLog({
   level: config.logLevel,

@@ -57,6 +57,7 @@ export const jobs = sqliteTable(
     createdAt: integer('created_at').notNull(),
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
+    unservedSince: integer('unserved_since'),
   },
   table => [
     foreignKey({

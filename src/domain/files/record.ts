@@ -12,11 +12,14 @@ const insert = command<{
   bytes: number
   width: number | null
   height: number | null
+  durationMs: number | null
   sha256: string
   now: number
 }>(
-  `INSERT INTO files (id, realm_id, user_id, job_id, purpose, content_type, bytes, width, height, sha256, created_at)
-   VALUES ($id, $realmId, $userId, $jobId, 'output', $contentType, $bytes, $width, $height, $sha256, $now)`,
+  `INSERT INTO files (id, realm_id, user_id, job_id, purpose, content_type, bytes, width, height,
+     duration_ms, sha256, created_at)
+   VALUES ($id, $realmId, $userId, $jobId, 'output', $contentType, $bytes, $width, $height,
+     $durationMs, $sha256, $now)`,
 )
 
 /** The row of a blob that is already stored: blob before row, so no row ever lacks its bytes. */
@@ -25,6 +28,16 @@ export function recordOutput(
   owner: { realmId: RealmId; userId: UserId; jobId: JobId },
   file: Taken,
 ): void {
-  const { fileId, contentType, bytes, width, height, sha256 } = file
-  insert.run(tx, { id: fileId, ...owner, contentType, bytes, width, height, sha256, now: tx.now })
+  const { fileId, contentType, bytes, width, height, durationMs = null, sha256 } = file
+  insert.run(tx, {
+    id: fileId,
+    ...owner,
+    contentType,
+    bytes,
+    width,
+    height,
+    durationMs,
+    sha256,
+    now: tx.now,
+  })
 }

@@ -9,11 +9,15 @@ export function sniff(bytes: Uint8Array): MediaType | null {
   return null
 }
 
-/** Pictures (AVIF, HEIF) and sound come in the same box as MP4 and differ by its brand. */
+/**
+ * Pictures (AVIF, HEIF, JPEG 2000, raw ones) and sound come in the same box as MP4 and differ by its brand.
+ * The others are not listed: there are dozens (isom, iso5, mp42, avc1, dash, `M4V `, `qt  `, 3gp4, ...), new
+ * ones appear, and whether there is a film inside is read from the index, whatever the brand.
+ */
 const NO_VIDEO = new Set([
-  ...['avif', 'avis', 'mif1', 'msf1'],
+  ...['avif', 'avis', 'mif1', 'msf1', 'miaf', 'jp2 ', 'jpx ', 'jpm ', 'crx '],
   ...['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hevs'],
-  ...['M4A ', 'M4B ', 'M4P '],
+  ...['M4A ', 'M4B ', 'M4P ', 'F4A ', 'F4B ', 'aax '],
 ])
 
 function startsWith(bytes: Uint8Array, head: number[]): boolean {

@@ -7,7 +7,13 @@ import type { AttemptState } from '@/db/schema'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { ActiveJob } from '@/domain/jobs'
-import { type Choice, recordAcceptance, recordChoice, routeConfig } from '@/domain/routing'
+import {
+  type Choice,
+  callNext,
+  recordAcceptance,
+  recordChoice,
+  routeConfig,
+} from '@/domain/routing'
 import type { ProviderErrorKind } from '@/providers/errors'
 import type { Operation } from '@/providers/spec'
 
@@ -36,7 +42,6 @@ export type Attempt = {
   costMicroUsd: number | null
   deadlineAt: number
   startedAt: number
-  finishedAt: number | null
 }
 
 /** How long a vendor may take, by kind of job; and how long a job may wait until one can take it. */
@@ -50,7 +55,7 @@ const USUAL_DEADLINE_MS = 10 * MINUTE
 const COLUMNS = `id, job_id AS jobId, number, provider, provider_model AS providerModel, state, operation,
   outputs, first_file_id AS firstFileId, error_kind AS errorKind, cost_micro_usd AS costMicroUsd,
   deadline_at AS deadlineAt, started_at AS startedAt, route_id AS routeId, is_permanent AS isPermanent,
-  retry_at AS retryAt, finished_at AS finishedAt`
+  retry_at AS retryAt`
 
 const ofJob = query<{ jobId: number }, Attempt>(
   `SELECT ${COLUMNS} FROM attempts WHERE job_id = $jobId ORDER BY number`,
@@ -128,7 +133,6 @@ export function insertAttempt(tx: Tx, job: ActiveJob, choice: Choice, number: nu
     costMicroUsd: null,
     deadlineAt: tx.now + timeFor(tx, job, choice),
     startedAt: tx.now,
-    finishedAt: null,
   }
   const { id, jobId, provider, providerModel, firstFileId, routeId, deadlineAt } = attempt
   insert.run(tx, {
@@ -165,14 +169,16 @@ export function markWaiting(
   if (routeId !== null) recordAcceptance(tx, routeId, id)
 }
 
+/** The vendor is done with it and has a place for the next; what it made is still to be copied. */
 export function markProduced(
   tx: Tx,
-  id: AttemptId,
+  { id, routeId }: Pick<Attempt, 'id' | 'routeId'>,
   outputs: Produced,
   costMicroUsd: number | null,
 ): void {
   const changed = produce.run(tx, { id, outputs: JSON.stringify(outputs), cost: costMicroUsd })
   mustChangeOne(changed, 'attempt has ended')
+  if (routeId !== null) callNext(tx, routeId)
 }
 
 /** It may have begun, and nobody can say. Never started again, nor elsewhere. */
@@ -218,6 +224,7 @@ export const Produced = z.array(
       bytes: z.int(),
       width: z.int().nullable(),
       height: z.int().nullable(),
+      durationMs: z.int().nullable().default(null),
       sha256: z.string(),
     }),
     z.object({

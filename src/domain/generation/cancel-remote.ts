@@ -25,8 +25,8 @@ const find = query<{ id: number }, CancelledJob>(
 export async function cancelRemote(deps: Deps, jobId: JobId, signal: AbortSignal): Promise<void> {
   const job = find.get(deps.db, { id: jobId })
   const open = openAttempt(deps.db, jobId)
-  if (!job || !open) return
-  if (open.state === 'waiting' && open.operation) {
+  if (!job) return
+  if (open?.state === 'waiting' && open.operation) {
     const operation = StoredOperation.parse(JSON.parse(open.operation))
     const context = contextOf(deps, open, job, signal)
     await providerOf(deps, open).cancel?.(operation, context)
@@ -38,12 +38,14 @@ export async function cancelRemote(deps: Deps, jobId: JobId, signal: AbortSignal
 export function closeCancelled(tx: Tx, jobId: JobId): void {
   const job = find.get(tx, { id: jobId })
   const open = openAttempt(tx, jobId)
-  if (!job || !open) return
-  // A vendor may charge for what it had begun, and nobody will hear how much.
-  const costMicroUsd = open.costMicroUsd ?? worstCost(tx, open, job)
-  conclude(tx, open, { state: 'cancelled', costMicroUsd }, { kind: 'unheard' })
+  if (!job) return
+  if (open) {
+    // A vendor may charge for what it had begun, and nobody will hear how much.
+    const costMicroUsd = open.costMicroUsd ?? worstCost(tx, open, job)
+    conclude(tx, open, { state: 'cancelled', costMicroUsd }, { kind: 'unheard' })
+    discardLater(tx, open.firstFileId, job.numOutputs)
+  }
   bookLate(tx, job.id, spentOn(tx, job))
-  discardLater(tx, open.firstFileId, job.numOutputs)
 }
 
 function openAttempt(from: Db | Tx, jobId: JobId): Attempt | undefined {

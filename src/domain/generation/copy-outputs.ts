@@ -15,6 +15,7 @@ import { providerOf } from './context'
 import { discardLeftovers } from './leftovers'
 import type { Plan } from './prepare'
 import { fail } from './refused'
+import { LostInHand, takeInHand } from './take-in-hand'
 
 /** How often our own part of a job may break before the job is given up. */
 export const MAX_FAILURES = 6
@@ -43,7 +44,7 @@ export async function keepOutputs(
       write(deps.db, tx => {
         // Whoever erased a person meanwhile must not find them here again.
         activeJob(tx, plan.job.id)
-        markProduced(tx, plan.attempt.id, produced, costMicroUsd)
+        markProduced(tx, plan.attempt, produced, costMicroUsd)
       }),
     )
   }
@@ -81,9 +82,11 @@ async function inHand(
   if ('url' in output) {
     return { type: 'address', fileId, url: output.url, contentType: output.contentType }
   }
+  // Whoever can be asked again is: only what a start brought is gone with this process.
+  const store = plan.act === 'start' ? takeInHand : take
   return await usable(deps, plan, async () => ({
     type: 'stored' as const,
-    ...(await take(deps, output, fileId, signal)),
+    ...(await store(deps, output, fileId, signal)),
   }))
 }
 
@@ -132,7 +135,10 @@ async function usable<T>(
   try {
     return await act()
   } catch (error) {
-    const isLost = error instanceof Unusable || (isLastTry && error instanceof Unreachable)
+    const isLost =
+      error instanceof Unusable ||
+      error instanceof LostInHand ||
+      (isLastTry && error instanceof Unreachable)
     if (!isLost) throw error
     deps.log.warn('an output could not be used', { attempt: plan.attempt.id, error })
     return null

@@ -59,9 +59,10 @@ function begin(tx: Tx, deps: Deps, job: ActiveJob, attempts: Attempt[]): Plan | 
     case 'none':
       return { act: 'hopeless', job, attempt: last }
     case 'wait': {
-      const hasWaitedMs = tx.now - (last?.finishedAt ?? job.createdAt)
       // A line moves; a rest may go on for as long as it likes.
-      const isOver = chosen.full.length === 0 && hasWaitedMs > patienceMs(job.kind)
+      const isInLine = chosen.full.length > 0
+      const hasWaitedMs = tx.now - (job.unservedSince ?? tx.now)
+      const isOver = !isInLine && hasWaitedMs > patienceMs(job.kind)
       return isOver ? { act: 'hopeless', job, attempt: last } : { act: 'later', job }
     }
     case 'serve': {

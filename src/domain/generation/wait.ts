@@ -1,6 +1,7 @@
 import { MINUTE, SECOND } from '@/base/clock'
 import { write } from '@/db/write'
 import type { Deps } from '@/deps'
+import { markUnserved } from '@/domain/jobs'
 import { standInLine } from '@/domain/routing'
 import { snooze } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
@@ -21,11 +22,13 @@ export async function waitForRoute(deps: Deps, claim: Claim, { job }: Later): Pr
     // Meanwhile a place may have become free, and nobody in line to be called.
     const chosen = chooseFor(tx, deps, job, attemptsOf(tx, job.id))
     if (chosen.act !== 'wait') return snooze(tx, claim, tx.now, 'jobs')
-    const lookMs = chosen.full.length > 0 ? LOOK_FROM_LINE_MS : LONGEST_LOOK_MS
+    const isInLine = chosen.full.length > 0
+    const lookMs = isInLine ? LOOK_FROM_LINE_MS : LONGEST_LOOK_MS
     const until = Math.min(chosen.until ?? Number.POSITIVE_INFINITY, tx.now + lookMs)
     const spreadMs = Math.floor(tx.random() * Math.min(SPREAD_MS, until - tx.now))
     snooze(tx, claim, until + spreadMs, 'jobs')
     standInLine(tx.db, job.id, chosen.full)
+    markUnserved(tx, job.id, isInLine ? null : (job.unservedSince ?? tx.now))
   })
   return { outcome: 'handled' }
 }

@@ -15,7 +15,8 @@ export type ActiveJob = {
   modelId: ModelId
   modelName: string
   numOutputs: number
-  createdAt: number
+  /** Since when nobody could serve it; null while somebody does, or it stands in a line. */
+  unservedSince: number | null
   /** JSON of the checked input. */
   input: string
 }
@@ -23,7 +24,7 @@ export type ActiveJob = {
 const active = query<{ id: number }, ActiveJob>(
   `SELECT j.id, j.realm_id AS realmId, (SELECT mode FROM realms WHERE id = j.realm_id) AS mode,
      j.user_id AS userId, j.kind, j.model_id AS modelId, j.model_name AS modelName,
-     j.num_outputs AS numOutputs, j.created_at AS createdAt,
+     j.num_outputs AS numOutputs, j.unserved_since AS unservedSince,
      (SELECT input FROM job_inputs WHERE job_id = j.id) AS input
    FROM jobs j WHERE j.id = $id AND j.status IN ('queued', 'running')`,
 )
@@ -32,8 +33,12 @@ const open = query<{ id: number }, { id: JobId }>(
 )
 const run = command<{ id: number; now: number; provider: string }>(
   `UPDATE jobs SET status = 'running', started_at = coalesce(started_at, $now), attempts = attempts + 1,
-     provider_used = $provider
+     provider_used = $provider, unserved_since = NULL
    WHERE id = $id AND status IN ('queued', 'running')`,
+)
+
+const wait = command<{ id: number; since: number | null }>(
+  `UPDATE jobs SET unserved_since = $since WHERE id = $id AND status IN ('queued', 'running')`,
 )
 
 /** Throws Superseded when the job has ended: whoever wanted to work on it has lost. */
@@ -51,4 +56,9 @@ export function isActive(from: Db | Tx, id: JobId): boolean {
 /** Another attempt begins, at this provider. */
 export function start(tx: Tx, id: JobId, provider: string): void {
   mustChangeOne(run.run(tx, { id, now: tx.now, provider }), 'job has ended')
+}
+
+/** Nobody can serve it since then; null: it stands in a line, which moves. */
+export function markUnserved(tx: Tx, id: JobId, since: number | null): void {
+  mustChangeOne(wait.run(tx, { id, since }), 'job has ended')
 }

@@ -1,9 +1,9 @@
 import type { JobId, ModelId, RouteId } from '@/base/ids'
-import type { Db } from '@/db/open'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Deps } from '@/deps'
 import { findProvider, isUsable } from '@/domain/providers'
+import type { RouteConfig } from '@/providers/spec'
 import type { Candidate } from './decide'
 import { listedCost } from './listed-cost'
 import { type RouteMetrics, UNKNOWN_ROUTE } from './metrics'
@@ -12,7 +12,7 @@ import { parseRouteConfig } from './route-config'
 import { SANDBOX } from './sandbox'
 import { aheadOf } from './slots'
 
-export type With = Pick<Deps, 'providers' | 'db' | 'cache' | 'config' | 'secrets'>
+export type With = Pick<Deps, 'providers' | 'db' | 'cache' | 'config' | 'secrets' | 'log'>
 
 type Row = {
   routeId: RouteId
@@ -23,7 +23,7 @@ type Row = {
   maxConcurrent: number | null
   quality: number | null
 }
-export type Route = Omit<Row, 'config'> & { config: ReturnType<typeof parseRouteConfig> }
+export type Route = Omit<Row, 'config'> & { config: RouteConfig }
 
 const routes = query<{ modelId: number }, Row>(
   `SELECT r.id AS routeId, p.name AS provider, r.provider_model AS providerModel, r.priority, r.config,
@@ -40,14 +40,27 @@ const open = query<{ routeId: number }, { count: number }>(
 const USUAL_QUALITY = 50
 
 /** The enabled routes of a model, of vendors that are here or not. */
-export function routesOf(deps: Pick<Deps, 'db' | 'cache'>, modelId: ModelId): Route[] {
+export function routesOf(deps: Pick<Deps, 'db' | 'cache' | 'log'>, modelId: ModelId): Route[] {
   return deps.cache.get(`routes:${modelId}`, () =>
     routes
       .all(deps.db, { modelId })
       // Test keys always run there, and live jobs never do.
       .filter(({ provider }) => provider !== SANDBOX)
-      .map(row => ({ ...row, config: parseRouteConfig(row.config) })),
+      .flatMap(row => {
+        const config = readConfig(deps, row)
+        return config ? [{ ...row, config }] : []
+      }),
   )
+}
+
+/** One route that cannot be read must not take the others of its model along. */
+function readConfig({ log }: Pick<Deps, 'log'>, { routeId, config }: Row): RouteConfig | null {
+  try {
+    return parseRouteConfig(config)
+  } catch (error) {
+    log.error('a route cannot be read and is left out', { route: routeId, error })
+    return null
+  }
 }
 
 /** Those of them that could serve at all. */
@@ -58,7 +71,7 @@ export function usableRoutesOf(deps: With, modelId: ModelId): Route[] {
 /** They as they are now, for this job. */
 export function candidatesFor(
   deps: With,
-  from: Db | Tx,
+  tx: Tx,
   job: { id: JobId; modelId: ModelId; seconds: number | null },
 ): Candidate[] {
   return usableRoutesOf(deps, job.modelId).map(route => ({
@@ -68,17 +81,20 @@ export function candidatesFor(
     priority: route.priority,
     quality: route.quality ?? USUAL_QUALITY,
     maxConcurrent: route.maxConcurrent,
-    taken: route.maxConcurrent === null ? 0 : takenOf(deps.db, from, job.id, route.routeId),
+    taken: takenOf(tx, job.id, route),
     listedCostMicroUsd: listedCost(route.config, { outputs: 1, seconds: job.seconds }),
     isDown: findProvider(deps, route.provider)?.health === 'down',
-    metrics: metricsOf(from, route.routeId),
+    metrics: metricsOf(tx, route.routeId),
   }))
 }
 
-function takenOf(db: Db, from: Db | Tx, job: JobId, routeId: RouteId): number {
-  return (open.get(from, { routeId })?.count ?? 0) + aheadOf(db, job, routeId)
+/** Nobody counts where nobody minds, nor who stands in the line of a route that is full without them. */
+function takenOf(tx: Tx, job: JobId, { routeId, maxConcurrent }: Route): number {
+  if (maxConcurrent === null) return 0
+  const working = open.get(tx, { routeId })?.count ?? 0
+  return working + aheadOf(tx, job, routeId, maxConcurrent - working)
 }
 
-function metricsOf(from: Db | Tx, routeId: RouteId): RouteMetrics {
-  return readMetrics(from, routeId) ?? UNKNOWN_ROUTE
+function metricsOf(tx: Tx, routeId: RouteId): RouteMetrics {
+  return readMetrics(tx, routeId) ?? UNKNOWN_ROUTE
 }

@@ -8,6 +8,7 @@ import { decide, type Tried } from './decide'
 import type { Decision } from './decision'
 import { sentenceOf } from './explain'
 import { SANDBOX } from './sandbox'
+import { passOn } from './slots'
 import { isStrategy, type Strategy } from './strategy'
 import { WEIGHTS } from './weights'
 
@@ -44,7 +45,7 @@ const ownStrategy = query<{ modelId: number; realmId: number }, { strategy: stri
 )
 
 /** Who serves this job now, as far as rows can tell; `decide` has the rules. */
-export function choose(deps: With & Pick<Deps, 'log'>, job: JobToServe, tx: Tx): Chosen {
+export function choose(deps: With, job: JobToServe, tx: Tx): Chosen {
   if (job.mode === 'test') return chooseSandbox(deps, job, tx.now)
   const decided = decide({
     strategy: strategyFor(deps, job),
@@ -54,15 +55,17 @@ export function choose(deps: With & Pick<Deps, 'log'>, job: JobToServe, tx: Tx):
     now: tx.now,
   })
   const reason = sentenceOf(decided.decision)
+  const routeId = decided.act === 'serve' ? (decided.candidate.routeId as RouteId) : null
+  if (decided.act !== 'wait') passOn(tx, job.id, routeId)
   if (decided.act === 'none') return { act: 'none' }
   if (decided.act === 'wait') {
     return { act: 'wait', until: decided.until, full: decided.full, reason }
   }
-  const { routeId, provider, providerModel } = decided.candidate
+  const { provider, providerModel } = decided.candidate
   return {
     act: 'serve',
     choice: {
-      routeId: routeId as RouteId,
+      routeId,
       provider,
       providerModel,
       reason,

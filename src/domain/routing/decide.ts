@@ -1,3 +1,4 @@
+import { SECOND } from '@/base/clock'
 import type { Considered, Decision } from './decision'
 import { costOf, type Ranked, rank } from './rank'
 import type { Strategy } from './strategy'
@@ -62,7 +63,11 @@ export function decide(request: Request): Decided {
 
   const waiting = ordered.filter(({ standing }) => standing.verdict !== 'refused')
   if (waiting.length === 0) return { act: 'none', decision }
-  const times = waiting.flatMap(({ standing }) => standing.until ?? [])
+  const times = waiting.flatMap(({ standing: { verdict, until } }) => {
+    if (until === null) return []
+    // A probe mostly ends long before its time.
+    return verdict === 'probing' ? Math.min(until, request.now + PROBE_LOOK_MS) : until
+  })
   return {
     act: 'wait',
     until: times.length > 0 ? Math.min(...times) : null,
@@ -72,6 +77,8 @@ export function decide(request: Request): Decided {
     decision,
   }
 }
+
+const PROBE_LOOK_MS = 5 * SECOND
 
 type Standing = { verdict: Considered['verdict']; until: number | null }
 
@@ -112,5 +119,6 @@ function describe(
     latencyMs: round(metrics.latencyMs),
     costMicroUsd: round(costOf(candidate)),
     quality: candidate.quality,
+    isDown: candidate.isDown,
   }
 }

@@ -34,6 +34,8 @@ export const Considered = z.object({
   latencyMs: z.number().nullable(),
   costMicroUsd: z.number().nullable(),
   quality: z.number(),
+  /** The last checks of its vendor failed. */
+  isDown: z.boolean(),
 })
 export type Considered = z.infer<typeof Considered>
 

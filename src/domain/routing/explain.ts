@@ -10,6 +10,10 @@ export function sentenceOf({ strategy, considered }: Decision): string {
   const chosen = considered[at]
   if (!chosen) return `nobody can serve it now: ${considered.map(standing).join(', ')}`
   const passed = considered.slice(0, at)
+  const down = considered.slice(at + 1).filter(({ isDown }) => isDown && !chosen.isDown)
+  if (passed.length === 0 && down.length > 0) {
+    return `chose ${chosen.provider}: ${down.map(({ provider }) => `${provider} is down`).join(', ')}`
+  }
   if (passed.length > 0) return `chose ${chosen.provider}: ${passed.map(standing).join(', ')}`
   return considered.length === 1
     ? `chose ${chosen.provider}: the only route`

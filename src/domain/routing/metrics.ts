@@ -55,6 +55,8 @@ const PROBE_START_MS = MINUTE
 /** What was accepted and has not failed by then opens the route: a film takes minutes. */
 const PROBE_END_MS = 30 * SECOND
 
+const LIMITED = 'rate limited'
+
 /** Pure. `attemptId` tells the probe from attempts that began before the route rested. */
 export function afterOutcome(
   metrics: RouteMetrics,
@@ -64,10 +66,10 @@ export function afterOutcome(
 ): RouteMetrics {
   const isProbe = metrics.probeAttemptId === attemptId
   // What began before the rest tells nothing new about it.
-  const isOfBefore = metrics.restingUntil !== null && metrics.rests > 0 && !isProbe
+  const isOfBefore = !isProbe && beganBeforeRest(metrics, attemptId)
   switch (outcome.kind) {
     case 'unheard':
-      return isProbe ? { ...metrics, probeUntil: null, probeAttemptId: null } : metrics
+      return isProbe ? withoutProbe(metrics, now) : metrics
     case 'answered':
       return isOfBefore ? metrics : awake(metrics, now)
     case 'succeeded': {
@@ -86,8 +88,15 @@ export function afterOutcome(
       return isOfBefore ? measured : afterFailure(measured, outcome.reason, now)
     }
     case 'limited':
-      return isOfBefore ? metrics : limited(metrics, outcome.until, now)
+      return limited(metrics, outcome.until, isOfBefore, now)
   }
+}
+
+/** Nobody but the probe begins from the rest on until the probe was accepted, and ids follow time. */
+function beganBeforeRest(metrics: RouteMetrics, attemptId: number): boolean {
+  const { rests, restingUntil, probeAttemptId } = metrics
+  if (rests === 0) return false
+  return restingUntil !== null || (probeAttemptId !== null && attemptId < probeAttemptId)
 }
 
 /** The route was chosen: after a rest by one attempt only. */
@@ -100,13 +109,20 @@ export function afterChoice(metrics: RouteMetrics, attemptId: number, now: numbe
 
 /** The vendor took the probe's job on. It opens the route when it ends well, or does not end badly soon. */
 export function afterAcceptance(metrics: RouteMetrics, now: number): RouteMetrics {
-  return { ...metrics, restingUntil: null, probeUntil: now + PROBE_END_MS }
+  const restingUntil = isHeld(metrics, now) ? metrics.restingUntil : null
+  return { ...metrics, restingUntil, probeUntil: now + PROBE_END_MS }
+}
+
+/** It ended without an answer. Had it not opened the route yet, another one has to find out. */
+function withoutProbe(metrics: RouteMetrics, now: number): RouteMetrics {
+  if (metrics.probeUntil === null || metrics.probeUntil <= now) return metrics
+  const restingUntil = metrics.restingUntil ?? now
+  return { ...metrics, restingUntil, probeUntil: null, probeAttemptId: null }
 }
 
 function awake(metrics: RouteMetrics, now: number): RouteMetrics {
   // A limit with a date holds, however well those went that had begun before it.
-  const isLimited =
-    metrics.rests === 0 && metrics.restingUntil !== null && metrics.restingUntil > now
+  const isLimited = isHeld(metrics, now)
   return {
     ...metrics,
     failures: 0,
@@ -122,14 +138,27 @@ function afterFailure(metrics: RouteMetrics, reason: string, now: number): Route
   const failures = metrics.failures + 1
   if (failures < MAX_FAILURES) return { ...metrics, failures }
   const restMs = Math.min(FIRST_REST_MS * 2 ** metrics.rests, LONGEST_REST_MS)
-  return resting({ ...metrics, failures, rests: metrics.rests + 1 }, now + restMs, reason)
+  // A limit with a date may hold for longer than the rest.
+  const until = Math.max(now + restMs, metrics.restingUntil ?? 0)
+  return resting({ ...metrics, failures, rests: metrics.rests + 1 }, until, reason)
 }
 
-function limited(metrics: RouteMetrics, until: number | null, now: number): RouteMetrics {
-  const after = afterFailure(metrics, 'rate limited', now)
-  if (until === null) return after
-  const date = Math.min(until, now + LONGEST_LIMIT_MS)
-  return resting(after, Math.max(date, after.restingUntil ?? 0), 'rate limited')
+function limited(
+  metrics: RouteMetrics,
+  until: number | null,
+  isOfBefore: boolean,
+  now: number,
+): RouteMetrics {
+  const date = until === null ? null : Math.min(until, now + LONGEST_LIMIT_MS)
+  if (isOfBefore || (date !== null && isHeld(metrics, now))) {
+    // Many hear of one limit at once. Only its date counts, which is obeyed whoever hears it.
+    return date === null || date <= Math.max(metrics.restingUntil ?? 0, now)
+      ? metrics
+      : { ...metrics, restingUntil: date, restReason: LIMITED }
+  }
+  const after = afterFailure(metrics, LIMITED, now)
+  if (date === null) return after
+  return resting(after, Math.max(date, after.restingUntil ?? 0), LIMITED)
 }
 
 function resting(metrics: RouteMetrics, until: number, reason: string): RouteMetrics {
@@ -140,6 +169,10 @@ function resting(metrics: RouteMetrics, until: number, reason: string): RouteMet
     probeUntil: null,
     probeAttemptId: null,
   }
+}
+
+function isHeld({ restingUntil }: RouteMetrics, now: number): boolean {
+  return restingUntil !== null && restingUntil > now
 }
 
 function withSample(metrics: RouteMetrics, success: 0 | 1): RouteMetrics {

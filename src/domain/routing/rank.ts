@@ -55,13 +55,16 @@ function scorer(routes: readonly Ranked[], weights: Weights['balanced']) {
   }
 }
 
+/** Null while it is not known well enough; for ever where nothing came back yet. */
 function latencyOf({ metrics }: Ranked): number | null {
-  return metrics.samples < ENOUGH_SAMPLES ? null : metrics.latencyMs
+  if (metrics.samples < ENOUGH_SAMPLES) return null
+  return metrics.latencyMs ?? Number.POSITIVE_INFINITY
 }
 
 /** 1 for the best, a half for twice as much. */
 function share(best: number | null, value: number): number {
   if (value <= 0 || best === null) return 1
+  if (value === Number.POSITIVE_INFINITY) return 0
   return Math.max(best, 0) / value
 }
 

@@ -34,8 +34,10 @@ const upsert = command<{
 }>(
   `INSERT INTO route_metrics (route_id, samples, success, latency_ms, cost_micro_usd, failures, rests,
      resting_until, rest_reason, probe_until, probe_attempt_id, updated_at)
-   VALUES ($routeId, $samples, $success, $latencyMs, $costMicroUsd, $failures, $rests, $restingUntil,
-     $restReason, $probeUntil, $probeAttemptId, $now)
+   SELECT $routeId, $samples, $success, $latencyMs, $costMicroUsd, $failures, $rests, $restingUntil,
+     $restReason, $probeUntil, $probeAttemptId, $now
+   -- One that was deleted by hand while it worked is remembered no more.
+   WHERE EXISTS (SELECT 1 FROM model_routes WHERE id = $routeId)
    ON CONFLICT (route_id) DO UPDATE SET samples = excluded.samples, success = excluded.success,
      latency_ms = excluded.latency_ms, cost_micro_usd = excluded.cost_micro_usd,
      failures = excluded.failures, rests = excluded.rests, resting_until = excluded.resting_until,

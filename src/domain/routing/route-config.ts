@@ -40,7 +40,16 @@ const Config: z.ZodType<RouteConfig> = z.strictObject({
 /** How a model is asked for at a provider; nothing special where no route says so, as for the sandbox. */
 export function routeConfig(db: Db, modelId: ModelId, provider: string): RouteConfig {
   const row = select.get(db, { modelId, provider })
-  return row ? parseRouteConfig(row.config) : {}
+  return (row && readable(row.config)) ?? {}
+}
+
+/** A route that cannot be read takes nothing new on; what runs there goes on without its words. */
+function readable(text: string): RouteConfig | null {
+  try {
+    return parseRouteConfig(text)
+  } catch {
+    return null
+  }
 }
 
 export function parseRouteConfig(text: string): RouteConfig {

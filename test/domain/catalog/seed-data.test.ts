@@ -15,22 +15,14 @@ import { providerContext } from '@test/support/conformance'
 import { z } from 'zod'
 import { checkInput, findModel, seed } from '@/domain/catalog'
 import { MODELS, type SeedModel } from '@/domain/catalog/seed/models'
-import { PROVIDERS } from '@/domain/catalog/seed/providers'
-import type { SeedRoute, Vendor } from '@/domain/catalog/seed/types'
+import type { SeedRoute } from '@/domain/catalog/seed/types'
 import { submit } from '@/domain/jobs'
 import { routeConfig } from '@/domain/routing'
 import { parseRouteConfig } from '@/domain/routing/route-config'
-import { createDefapi } from '@/providers/defapi/defapi'
-import { createFal } from '@/providers/fal/fal'
-import { createGemini } from '@/providers/gemini/gemini'
-import { createLuma } from '@/providers/luma/luma'
-import { createOpenai } from '@/providers/openai/openai'
-import { createOpenrouter } from '@/providers/openrouter/openrouter'
-import { createReplicate } from '@/providers/replicate/replicate'
-import { createRunway } from '@/providers/runway/runway'
 import { cannedPicture } from '@/providers/sandbox/canned'
 import { CLIP } from '@/providers/sandbox/clip'
 import type { Json, Provider, ProviderFetchInit, ProviderInput } from '@/providers/spec'
+import { VENDORS } from '@/providers/vendors'
 
 /** Nothing in here changes it, but for the last group, which works on a stage of its own. */
 let on: Stage
@@ -162,13 +154,8 @@ function sampleOf({ type, enum: words, minimum }: Schema): Json {
 describe('who serves it', () => {
   test('vendors are all there, and each route is to one of them', () => {
     const stored = rows<{ name: string }>(on, 'SELECT name FROM providers').map(row => row.name)
-    for (const { name } of PROVIDERS) expect(stored).toContain(name)
-    expect(Object.keys(VENDORS).sort()).toEqual(
-      PROVIDERS.map(({ name }) => name as string)
-        .filter(name => name !== 'sandbox')
-        .sort(),
-    )
-    for (const { route } of ROUTES) expect(Object.keys(VENDORS)).toContain(route.provider)
+    for (const { name } of VENDORS) expect(stored).toContain(name)
+    for (const { route } of ROUTES) expect([...ADAPTERS.keys()]).toContain(route.provider)
   })
 
   test.each(MODELS.map(model => [model.name, model] as const))('%s', (name, { routes }) => {
@@ -259,16 +246,7 @@ const RETIRED: { ids: RegExp; example: string }[] = [
 
 // --- what is asked of whom -------------------------------------------------------------------------
 
-const VENDORS: Record<Vendor, Provider> = {
-  replicate: createReplicate(),
-  fal: createFal(),
-  openai: createOpenai(),
-  gemini: createGemini(),
-  openrouter: createOpenrouter(),
-  defapi: createDefapi(),
-  runway: createRunway(),
-  luma: createLuma(),
-}
+const ADAPTERS = new Map<string, Provider>(VENDORS.map(({ name, create }) => [name, create()]))
 
 type Asked = { url: string; body: Record<string, Json> }
 
@@ -294,7 +272,8 @@ async function asked(
     params: {},
     config: route.config,
   }
-  const vendor = VENDORS[route.provider]
+  const vendor = ADAPTERS.get(route.provider)
+  if (!vendor) throw new Error(`${route.provider} is no vendor`)
   const error = await vendor.start(providerInput, providerContext({ fetch })).then(
     () => null,
     (thrown: unknown) => thrown,
@@ -540,10 +519,10 @@ describe('a later seed', () => {
     const { db, route, change } = await fresh()
     change('replicate', 'priority = 99')
     const mine = route('replicate')
-    await seed(db, moved)
+    await seed(db, VENDORS, moved)
     expect(route('replicate')).toEqual(mine as RouteRow)
     expect(route('fal')).toMatchObject({ provider_model: 'moved', priority: 9 })
-    await seed(db)
+    await seed(db, VENDORS)
     expect(route('fal')).toMatchObject({ provider_model: 'fal-ai/flux/dev', priority: 2 })
   })
 
@@ -555,32 +534,32 @@ describe('a later seed', () => {
     const { db, route, change } = await fresh()
     change('fal', what)
     const mine = route('fal')
-    await seed(db, moved)
-    await seed(db, without)
+    await seed(db, VENDORS, moved)
+    await seed(db, VENDORS, without)
     expect(route('fal')).toEqual(mine as RouteRow)
   })
 
   test('switches off what it no longer has, and on again what comes back', async () => {
     const { db, route } = await fresh()
-    await seed(db, without)
+    await seed(db, VENDORS, without)
     expect(route('fal')?.is_enabled).toBe(0)
     expect(route('replicate')?.is_enabled).toBe(1)
-    await seed(db, without)
-    await seed(db, moved)
+    await seed(db, VENDORS, without)
+    await seed(db, VENDORS, moved)
     expect(route('fal')).toMatchObject({ is_enabled: 1, provider_model: 'moved' })
   })
 
   test('never switches on what an operator switched off, nor off what one switched on', async () => {
     const { db, route, change } = await fresh()
     change('fal', 'is_enabled = 0')
-    await seed(db, without)
-    await seed(db, moved)
+    await seed(db, VENDORS, without)
+    await seed(db, VENDORS, moved)
     expect(route('fal')).toMatchObject({ is_enabled: 0, provider_model: 'moved' })
     change('fal', 'is_enabled = 1')
-    await seed(db, without)
+    await seed(db, VENDORS, without)
     expect(route('fal')?.is_enabled).toBe(0)
     change('fal', 'is_enabled = 1')
-    await seed(db, without)
+    await seed(db, VENDORS, without)
     expect(route('fal')?.is_enabled).toBe(1)
   })
 
@@ -590,8 +569,7 @@ describe('a later seed', () => {
     db.sqlite.run(`UPDATE providers SET is_enabled = 0 WHERE name = 'luma'`)
     await seed(
       db,
-      MODELS,
-      PROVIDERS.map(provider => ({ ...provider, displayName: 'New' })),
+      VENDORS.map(vendor => ({ ...vendor, displayName: 'New' })),
     )
     const names = rows<{ name: string; display_name: string; is_enabled: number }>(
       own,
@@ -605,7 +583,7 @@ describe('a later seed', () => {
     const { on: own, db } = await fresh()
     const count = () => rows(own, 'SELECT id FROM model_routes').length
     const before = count()
-    await seed(db)
+    await seed(db, VENDORS)
     expect(count()).toBe(before)
     expect(before).toBeGreaterThanOrEqual(ROUTES.length)
   })

@@ -3,12 +3,13 @@ import { closeStages, rows, type Stage, stage } from '@test/domain/jobs/stage'
 import { formatId } from '@/base/ids'
 import { findModel, listModels, seed } from '@/domain/catalog'
 import { MODELS, type SeedModel } from '@/domain/catalog/seed/models'
+import { VENDORS } from '@/providers/vendors'
 
 let on: Stage
 
 beforeEach(async () => {
   on = await stage({ hub: { isRunning: false } })
-  await seed(on.deps.db, OURS)
+  await seed(on.deps.db, VENDORS, OURS)
 })
 afterEach(closeStages)
 
@@ -43,8 +44,8 @@ describe('seeding', () => {
     const before = everything()
     for (let times = 0; times < 3; times++) {
       on.clock.advance(1_000)
-      await seed(on.deps.db)
-      await seed(on.deps.db, OURS)
+      await seed(on.deps.db, VENDORS)
+      await seed(on.deps.db, VENDORS, OURS)
     }
     expect(everything()).toEqual(before)
     expect(all().map(row => row.name)).toEqual(NAMES)
@@ -52,16 +53,16 @@ describe('seeding', () => {
 
   test('with another price: untouched rows follow, an operator’s row stays', async () => {
     on.deps.db.sqlite.run('UPDATE models SET token_cost = 99 WHERE name = ?', [ONE])
-    await seed(on.deps.db, shipped({ tokenCost: 50, description: 'new words' }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 50, description: 'new words' }))
     expect(named(ONE)).toMatchObject({ token_cost: 99, description: 'old words' })
     expect(named(TWO)).toMatchObject({ token_cost: 50, description: 'new words' })
     expect(all().filter(row => row.token_cost === 50).length).toBe(NAMES.length - 1)
   })
 
   test('with a second other price: rows that followed once follow again', async () => {
-    await seed(on.deps.db, shipped({ tokenCost: 50 }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 50 }))
     on.deps.db.sqlite.run(`UPDATE models SET description = 'mine' WHERE name = ?`, [TWO])
-    await seed(on.deps.db, shipped({ tokenCost: 60 }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 60 }))
     expect(named(ONE)?.token_cost).toBe(60)
     expect(named(TWO)).toMatchObject({ token_cost: 50, description: 'mine' })
   })
@@ -78,13 +79,13 @@ describe('seeding', () => {
   ])('leaves a row alone whose %s an operator changed', async (column, value) => {
     on.deps.db.sqlite.run(`UPDATE models SET ${column} = ${value} WHERE name = ?`, [ONE])
     const before = named(ONE)
-    await seed(on.deps.db, shipped({ tokenCost: 50, description: 'new words' }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 50, description: 'new words' }))
     expect<unknown>(named(ONE)).toEqual(before)
   })
 
   test('never switches a model on again that an operator switched off, though it follows', async () => {
     on.deps.db.sqlite.run('UPDATE models SET is_enabled = 0 WHERE name = ?', [TWO])
-    await seed(on.deps.db, shipped({ tokenCost: 50 }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 50 }))
     expect(named(TWO)).toMatchObject({ is_enabled: 0, token_cost: 50 })
   })
 
@@ -92,7 +93,7 @@ describe('seeding', () => {
     const [like] = OURS
     if (!like) throw new Error('no model')
     const before = everything()[0]?.length ?? 0
-    await seed(on.deps.db, [{ ...like, name: 'brand-new' }])
+    await seed(on.deps.db, VENDORS, [{ ...like, name: 'brand-new' }])
     expect(everything()[0]?.length).toBe(before + 1)
     expect(findModel(on.deps, 'brand-new')?.tokenCost).toBe(10)
   })
@@ -100,7 +101,7 @@ describe('seeding', () => {
   test('makes a changed row newer, so that what was cached of it is not used', async () => {
     const before = named(TWO)?.updated_at ?? 0
     on.clock.advance(1_000)
-    await seed(on.deps.db, shipped({ tokenCost: 50 }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 50 }))
     expect(named(TWO)?.updated_at).toBeGreaterThan(before)
   })
 })

@@ -15,6 +15,7 @@ import {
 } from '@/domain/catalog'
 import { MODELS, type SeedModel } from '@/domain/catalog/seed/models'
 import { setEnabled } from '@/domain/providers'
+import { VENDORS } from '@/providers/vendors'
 
 const ACTOR = { kind: 'shell' as const, id: 'test' }
 const NAME = 'sold-here'
@@ -22,7 +23,7 @@ let on: Stage
 
 beforeEach(async () => {
   on = await stage({ hub: { isRunning: false } })
-  await seed(on.deps.db, shipped({}))
+  await seed(on.deps.db, VENDORS, shipped({}))
 })
 afterEach(closeStages)
 
@@ -93,11 +94,11 @@ describe('a model', () => {
 
   test('keeps what an operator said over any later seed', async () => {
     await setModel(on.deps, ACTOR, NAME, { strategy: 'best', isEnabled: false })
-    await seed(on.deps.db, shipped({ tokenCost: 6 }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 6 }))
     // Whoever changed no column of the seed still gets its news.
     expect(row()).toMatchObject({ token_cost: 6, strategy: 'best', is_enabled: 0 })
     await setModel(on.deps, ACTOR, NAME, { tokenCost: 40 })
-    await seed(on.deps.db, shipped({ tokenCost: 7 }))
+    await seed(on.deps.db, VENDORS, shipped({ tokenCost: 7 }))
     expect(row()).toMatchObject({ token_cost: 40, strategy: 'best', is_enabled: 0 })
   })
 
@@ -149,7 +150,7 @@ describe('a route', () => {
       ...model,
       routes: model.routes.map(route => ({ ...route, providerModel: 'renamed' })),
     }))
-    await seed(on.deps.db, cheaper)
+    await seed(on.deps.db, VENDORS, cheaper)
     expect(routeRow(SECOND)).toMatchObject({ priority: 0, is_enabled: 1 })
     expect(routeRow(SECOND)?.provider_model).not.toBe('renamed')
     // Switching off is no column of the seed: the rest still follows.
@@ -161,18 +162,18 @@ describe('a route', () => {
       ...model,
       routes: model.routes.filter(({ provider }) => provider !== SECOND),
     }))
-    await seed(on.deps.db, without)
+    await seed(on.deps.db, VENDORS, without)
     expect(routeRow(SECOND)?.is_enabled).toBe(0)
-    await seed(on.deps.db, shipped({}))
+    await seed(on.deps.db, VENDORS, shipped({}))
     expect(routeRow(SECOND)?.is_enabled).toBe(1)
-    await seed(on.deps.db, without)
+    await seed(on.deps.db, VENDORS, without)
     await set(SECOND, { isEnabled: false })
-    await seed(on.deps.db, shipped({}))
+    await seed(on.deps.db, VENDORS, shipped({}))
     expect(routeRow(SECOND)?.is_enabled).toBe(0)
     // And one that an operator wants in spite of the seed stays.
-    await seed(on.deps.db, without)
+    await seed(on.deps.db, VENDORS, without)
     await set(SECOND, { isEnabled: true })
-    await seed(on.deps.db, without)
+    await seed(on.deps.db, VENDORS, without)
     expect(routeRow(SECOND)?.is_enabled).toBe(1)
   })
 

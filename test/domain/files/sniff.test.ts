@@ -22,6 +22,11 @@ describe('the first bytes say what it is', () => {
     ['an MP4 (isom)', ftyp('isom'), 'video/mp4'],
     ['an MP4 (mp42)', ftyp('mp42'), 'video/mp4'],
     ['an MP4 (avc1)', ftyp('avc1'), 'video/mp4'],
+    ['an MP4 (iso5)', ftyp('iso5'), 'video/mp4'],
+    ['an MP4 of fragments (dash)', ftyp('dash'), 'video/mp4'],
+    ['an MP4 of Apple’s (M4V)', ftyp('M4V '), 'video/mp4'],
+    ['a film of QuickTime', ftyp('qt  '), 'video/mp4'],
+    ['a film of a phone', ftyp('3gp4'), 'video/mp4'],
   ] as const)('%s', (_, content, type) => {
     expect(sniff(content)).toBe(type)
   })
@@ -44,8 +49,14 @@ describe('nothing else is taken for one of these', () => {
     ['an AVIF picture, which has an MP4’s box', ftyp('avif')],
     ['an AVIF sequence', ftyp('avis')],
     ['a HEIC picture', ftyp('heic')],
+    ['a HEIC picture of ten bits', ftyp('heix')],
+    ['a HEIC sequence', ftyp('hevc')],
     ['a HEIF picture', ftyp('mif1')],
+    ['a HEIF sequence', ftyp('msf1')],
+    ['a JPEG 2000', ftyp('jp2 ')],
+    ['a raw picture of a camera', ftyp('crx ')],
     ['a sound in an MP4’s box', ftyp('M4A ')],
+    ['a spoken book in an MP4’s box', ftyp('M4B ')],
     ['a WebM', text('\x1aE\xdf\xa3\x9fB\x86\x81\x01')],
     ['a PNG’s first seven bytes', picture().slice(0, 7)],
     ['a JPEG’s first two bytes', text('\xff\xd8')],

@@ -1,12 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { deflateSync } from 'node:zlib'
-import { blobNames, closeStages, type Stage, stage } from '@test/domain/jobs/stage'
-import { chunk, picture } from '@test/support/fake-provider'
+import {
+  blobNames,
+  closeStages,
+  run,
+  type Stage,
+  stage,
+  submit,
+  viewOf,
+} from '@test/domain/jobs/stage'
+import { bytes, chunk, done, picture } from '@test/support/fake-provider'
 import { fakeWeb, loopbackVendor } from '@test/support/fake-vendor'
 import { type FileId, formatId } from '@/base/ids'
 import { BlockedDestination, createSafeFetch, FetchFailure } from '@/base/safe-fetch'
 import { sha256Hex } from '@/base/secrets'
-import { discardBlobs, take, Unreachable, Unusable } from '@/domain/files'
+import { describe as described, discardBlobs, take, Unreachable, Unusable } from '@/domain/files'
+import { CLIP, clip } from '@/providers/sandbox/clip'
 
 let on: Stage
 const ID = 123_456 as FileId
@@ -57,7 +66,8 @@ function webpBomb(): Uint8Array {
   return Buffer.concat([Buffer.from('RIFF'), size, body])
 }
 
-const MP4 = Buffer.concat([Buffer.from([0, 0, 0, 0x18]), Buffer.from('ftypisom\0\0\0\0isommp42')])
+/** What an MP4 begins with, and no more. */
+const MP4_HEAD = clip().slice(0, 32)
 
 describe('bytes', () => {
   test('are stored under the file’s id, measured and hashed', async () => {
@@ -68,6 +78,7 @@ describe('bytes', () => {
       bytes: content.length,
       width: 1,
       height: 1,
+      durationMs: null,
       sha256: sha256Hex(content),
     })
     expect(blobNames(on)).toEqual([formatId('file', ID)])
@@ -77,11 +88,15 @@ describe('bytes', () => {
 
   test('are what they are and not what the vendor calls them', async () => {
     expect((await takeBytes(picture(), 'text/html')).contentType).toBe('image/png')
-    expect((await takeBytes(MP4, 'image/png')).contentType).toBe('video/mp4')
+    expect((await takeBytes(clip(), 'image/png')).contentType).toBe('video/mp4')
   })
 
-  test('of a video are stored without a size in pixels', async () => {
-    expect(await takeBytes(MP4)).toMatchObject({ width: null, height: null, bytes: MP4.length })
+  test('of a film are stored with its size and how long it lasts', async () => {
+    const { width, height, seconds } = CLIP
+    const durationMs = seconds * 1000
+    expect(await takeBytes(clip())).toMatchObject({ width, height, durationMs })
+    const blob = await on.deps.storage.get(formatId('file', ID))
+    expect(await blob?.bytes()).toEqual(new Uint8Array(clip()))
   })
 
   test('taken twice are one blob, and the second ones count', async () => {
@@ -96,6 +111,8 @@ describe('bytes', () => {
     ['nothing', new Uint8Array()],
     ['a page of HTML', Buffer.from('<html></html>')],
     ['a PNG cut off behind its first bytes', picture().slice(0, 12)],
+    ['a film that was cut off behind its first bytes', MP4_HEAD],
+    ['a film that was cut off in its index', clip().slice(0, 1_000)],
     ['a JPEG that is only a beginning', Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16])],
     ['a picture of 60,000 by 60,000 pixels in a hundred bytes', bomb(60_000, 60_000)],
     ['a picture one row above the bound', bomb(8_000, 8_001)],
@@ -187,6 +204,21 @@ describe('an address', () => {
     await discardBlobs(on.deps, ID, 1)
     await expectThrown(takeFrom(`${vendor.origin}/endless`), Unusable)
     await vendor.close()
+  })
+})
+
+test('a film tells the caller its size and its seconds', async () => {
+  const live = await stage({ webhookUrl: null })
+  live.provider.script(done(bytes(clip())))
+  const job = await submit(live)
+  await run(live)
+  const [output] = viewOf(live, job).outputs
+  if (!output) throw new Error('a film was made')
+  expect(described(live.deps, 'https://hub.example.com', output, 1)).toMatchObject({
+    content_type: 'video/mp4',
+    width: CLIP.width,
+    height: CLIP.height,
+    duration_seconds: CLIP.seconds,
   })
 })
 

@@ -76,17 +76,30 @@ describe('when our own disk fails', () => {
     },
   )
 
-  test('once, bytes that nobody has any more are not made again: refunded, and no blob is left', async () => {
+  test('for a moment, bytes that nobody else has are stored when it is back', async () => {
     const on = await staged(IN_HAND)
-    breakStorage(on, 1)
+    breakStorage(on, 2)
     const id = await submitTwo(on)
     await runToEnd(on, id)
     expect(on.provider.starts.length).toBe(1)
-    expect(jobRow(on, id)).toMatchObject({ status: 'failed', error_code: 'timeout' })
-    expectMoney(on, id, { charged: CHARGED, refunded: CHARGED })
+    expect(await outputBytes(on, id)).toEqual([picture(1), picture(2)])
+    expectMoney(on, id, { charged: CHARGED, refunded: 0 })
     await runOut(on)
     await expectBlobsMatchRows(on)
-    expectEndedOnce(on, id, 'job.failed')
+    expectEndedOnce(on, id, 'job.completed')
+  })
+
+  test('for good, the bytes that were stored are delivered and the others refunded at once', async () => {
+    const on = await staged(IN_HAND)
+    breakStorage(on, Number.POSITIVE_INFINITY)
+    const id = await submitTwo(on)
+    await run(on)
+    expect(on.provider.starts.length).toBe(1)
+    expect(await outputBytes(on, id)).toEqual([picture(1)])
+    expectMoney(on, id, { charged: CHARGED, refunded: CHARGED / 2 })
+    await runOut(on)
+    await expectBlobsMatchRows(on)
+    expectEndedOnce(on, id, 'job.completed')
   })
 
   test('for ever, the job is given up after six tries and refunded', async () => {

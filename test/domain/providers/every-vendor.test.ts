@@ -17,7 +17,7 @@ import { createOpenrouter } from '@/providers/openrouter/openrouter'
 import { createReplicate } from '@/providers/replicate/replicate'
 import { createRunway } from '@/providers/runway/runway'
 import type { Provider } from '@/providers/spec'
-import { vendors } from '@/providers/vendors'
+import { VENDORS } from '@/providers/vendors'
 import { closeHubs, hubWith } from './vendors'
 
 afterEach(closeHubs)
@@ -30,7 +30,7 @@ type Server = { close(): Promise<unknown>; key?: string } & (
 )
 type Vendor = { start: () => Server; make: (at: { baseUrl: string }) => Provider; key?: string }
 
-const VENDORS: Record<string, Vendor> = {
+const SERVERS: Record<string, Vendor> = {
   replicate: { start: replicateServer, make: createReplicate },
   fal: { start: startFal, make: createFal, key: FAL_KEY },
   openai: { start: openaiServer, make: createOpenai, key: OPENAI_KEY },
@@ -42,10 +42,10 @@ const VENDORS: Record<string, Vendor> = {
 }
 
 test('every vendor is here', () => {
-  expect(Object.keys(VENDORS)).toEqual(vendors().map(({ name }) => name))
+  expect(Object.keys(SERVERS)).toEqual(VENDORS.map(({ name }) => name))
 })
 
-for (const [name, { start, make, key }] of Object.entries(VENDORS)) {
+for (const [name, { start, make, key }] of Object.entries(SERVERS)) {
   test(`a good key of ${name} is taken, and a wrong one is refused without being quoted`, async () => {
     const server = start()
     const baseUrl = 'baseUrl' in server ? server.baseUrl : server.origin

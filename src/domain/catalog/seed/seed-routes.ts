@@ -2,8 +2,7 @@ import { invariant } from '@/base/invariant'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import { hashOf, mayFollow, type Seeded, SMALL } from './follow'
-import { USUAL_AT_ONCE } from './providers'
-import type { SeedModel, SeedRoute } from './types'
+import type { SeedModel, SeedProvider, SeedRoute } from './types'
 
 type RouteColumns = {
   provider_model: string
@@ -45,7 +44,11 @@ type Ids = ReadonlyMap<string, number>
 export function seedRoutes(
   tx: Tx,
   models: readonly SeedModel[],
-  { providerIds, modelIds }: { providerIds: Ids; modelIds: Ids },
+  {
+    vendors,
+    providerIds,
+    modelIds,
+  }: { vendors: readonly SeedProvider[]; providerIds: Ids; modelIds: Ids },
 ): void {
   const known = everyRow.all(tx, {})
   for (const { name, routes } of models) {
@@ -56,7 +59,7 @@ export function seedRoutes(
     for (const route of routes) {
       const providerId = idIn(providerIds, route.provider)
       const place = { model_id: modelId, provider_id: providerId }
-      seedRoute(tx, left.get(providerId), place, columnsOf(route))
+      seedRoute(tx, left.get(providerId), place, columnsOf(route, vendors))
       left.delete(providerId)
     }
     for (const row of left.values()) leaveOut(tx, row)
@@ -84,12 +87,13 @@ function leaveOut(tx: Tx, row: RouteRow): void {
   }
 }
 
-function columnsOf(route: SeedRoute): RouteColumns {
+function columnsOf(route: SeedRoute, vendors: readonly SeedProvider[]): RouteColumns {
+  const usualAtOnce = vendors.find(({ name }) => name === route.provider)?.usualAtOnce
   return {
     provider_model: route.providerModel,
     priority: route.priority,
     config: JSON.stringify(route.config),
-    max_concurrent: route.maxConcurrent ?? USUAL_AT_ONCE[route.provider] ?? null,
+    max_concurrent: route.maxConcurrent ?? usualAtOnce ?? null,
     quality: route.quality ?? null,
   }
 }

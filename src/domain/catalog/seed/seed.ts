@@ -1,7 +1,6 @@
 import type { Db } from '@/db/open'
 import { write } from '@/db/write'
 import { MODELS } from './models'
-import { PROVIDERS } from './providers'
 import { seedModels } from './seed-models'
 import { seedProviders } from './seed-providers'
 import { seedRoutes } from './seed-routes'
@@ -16,12 +15,14 @@ import type { SeedModel, SeedProvider } from './types'
  */
 export async function seed(
   db: Db,
+  vendors: readonly SeedProvider[],
   models: readonly SeedModel[] = MODELS,
-  providers: readonly SeedProvider[] = PROVIDERS,
 ): Promise<void> {
   await write(db, tx => {
-    const providerIds = seedProviders(tx, providers)
+    const providerIds = seedProviders(tx, [SANDBOX, ...vendors])
     const modelIds = seedModels(tx, models)
-    seedRoutes(tx, models, { providerIds, modelIds })
+    seedRoutes(tx, models, { vendors, providerIds, modelIds })
   })
 }
+
+const SANDBOX: SeedProvider = { name: 'sandbox', displayName: 'Sandbox', apiKeyEnvVar: null }

@@ -1,4 +1,5 @@
 import type { RouteConfig } from '@/providers/spec'
+import type { VendorName, VendorRow } from '@/providers/vendors'
 
 /** What a fresh install sells. Data: an operator may change every row, and a later seed leaves those alone. */
 export type SeedModel = {
@@ -20,7 +21,7 @@ export type SeedModel = {
 }
 
 export type SeedRoute = {
-  provider: Vendor
+  provider: VendorName
   /** The vendor's own name of the model. */
   providerModel: string
   /** Least first: ids that are certain before those that are not, then the cheaper one. */
@@ -42,19 +43,7 @@ export type PriceSource = {
   certainty: 'published' | 'reported' | 'estimated'
 }
 
-export type Vendor =
-  | 'replicate'
-  | 'fal'
-  | 'openai'
-  | 'gemini'
-  | 'openrouter'
-  | 'defapi'
-  | 'runway'
-  | 'luma'
-
-export type SeedProvider = {
-  name: Vendor | 'sandbox'
-  displayName: string
-  /** The variable that its key is looked for in; null: it needs none. */
+/** A vendor's row, as far as the catalogue knows it. Null: it needs no key. */
+export type SeedProvider = Pick<VendorRow, 'name' | 'displayName' | 'usualAtOnce'> & {
   apiKeyEnvVar: string | null
 }
