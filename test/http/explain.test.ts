@@ -54,6 +54,7 @@ const DECISION = {
       latencyMs: 4_012.6,
       costMicroUsd: 50_000.4,
       quality: 50,
+      isDown: false,
     },
     {
       provider: 'fal',
@@ -66,6 +67,7 @@ const DECISION = {
       latencyMs: null,
       costMicroUsd: null,
       quality: 80,
+      isDown: false,
     },
   ],
 }
@@ -158,6 +160,7 @@ test('shows each try in order, with what was weighed before it', async () => {
             latency_ms: 4_013,
             cost_micro_usd: 50_000,
             quality: 50,
+            is_down: false,
           },
           {
             provider: 'fal',
@@ -170,6 +173,7 @@ test('shows each try in order, with what was weighed before it', async () => {
             latency_ms: null,
             cost_micro_usd: null,
             quality: 80,
+            is_down: false,
           },
         ],
         error_kind: null,

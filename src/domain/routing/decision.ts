@@ -35,7 +35,7 @@ export const Considered = z.object({
   costMicroUsd: z.number().nullable(),
   quality: z.number(),
   /** The last checks of its vendor failed. */
-  isDown: z.boolean(),
+  isDown: z.boolean().default(false),
 })
 export type Considered = z.infer<typeof Considered>
 
