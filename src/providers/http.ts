@@ -58,7 +58,8 @@ export function createAsker(
  * with escapes, mostly of the slash, so what is read there is looked through as well.
  */
 function withoutKey(answer: VendorAnswer, apiKey: string): VendorAnswer {
-  if (answer.status < 400) return answer
+  // A refusal may come within a success, too; what was made is long and hardly ever quotes it.
+  if (answer.status < 400 && !answer.text.includes(apiKey)) return answer
   const masked = (text: string) =>
     text.replaceAll(apiKey, '***').replaceAll(apiKey.replaceAll('/', '\\/'), '***')
   return {
