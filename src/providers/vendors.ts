@@ -1,3 +1,4 @@
+import { createBfl } from './bfl/bfl'
 import { createDefapi } from './defapi/defapi'
 import { createFal } from './fal/fal'
 import { createGemini } from './gemini/gemini'
@@ -61,6 +62,12 @@ export const VENDORS = [
     create: createRunway,
   },
   { name: 'luma', displayName: 'Luma', apiKeyEnvVar: 'LUMAAI_API_KEY', create: createLuma },
+  {
+    name: 'bfl',
+    displayName: 'Black Forest Labs',
+    apiKeyEnvVar: 'BFL_API_KEY',
+    create: createBfl,
+  },
 ] as const satisfies readonly VendorRow[]
 
 export type VendorName = (typeof VENDORS)[number]['name']

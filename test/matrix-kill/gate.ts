@@ -75,7 +75,7 @@ function callOf(method: string, path: string): Call {
 
 /** One prediction, request, operation, video, task or generation. */
 const POLLS =
-  /\/predictions\/[^/]+$|\/requests\/[^/]+(\/status)?$|\/operations\/[^/]+$|\/videos\/[^/]+$|\/task\/query$|\/tasks\/[^/]+$|\/generations\/[^/]+$/
+  /\/predictions\/[^/]+$|\/requests\/[^/]+(\/status)?$|\/operations\/[^/]+$|\/videos\/[^/]+$|\/task\/query$|\/tasks\/[^/]+$|\/generations\/[^/]+$|\/get_result$/
 
 async function forward(request: Request, inside: string, outside: string): Promise<Response> {
   const { pathname, search } = new URL(request.url)

@@ -1,3 +1,4 @@
+import { bflServer } from '@test/vendors/bfl/server'
 import { KEY as DEFAPI_KEY, defapiServer } from '@test/vendors/defapi/server'
 import { FAL_KEY, startFal } from '@test/vendors/fal/server'
 import { KEY as GEMINI_KEY, geminiServer } from '@test/vendors/gemini/server'
@@ -6,6 +7,7 @@ import { KEY as OPENAI_KEY, openaiServer } from '@test/vendors/openai/server'
 import { KEY as OPENROUTER_KEY, openrouterServer } from '@test/vendors/openrouter/server'
 import { replicateServer } from '@test/vendors/replicate/server'
 import { RUNWAY_KEY, startRunway } from '@test/vendors/runway/server'
+import { createBfl } from '@/providers/bfl/bfl'
 import { createDefapi } from '@/providers/defapi/defapi'
 import { createFal } from '@/providers/fal/fal'
 import { createGemini } from '@/providers/gemini/gemini'
@@ -191,6 +193,20 @@ export const OFFERS: readonly Offer[] = [
   },
   LUMA,
   { ...LUMA, name: 'luma, asked', canBeFound: true },
+  {
+    ...USUAL,
+    name: 'bfl',
+    provider: 'bfl',
+    variable: 'BFL_API_KEY',
+    kind: 'image',
+    providerModel: 'flux-2-pro',
+    brings: 'addresses',
+    open() {
+      const server = bflServer()
+      const { baseUrl, key, close } = server
+      return { baseUrl, key, close, starts: () => server.counts.create }
+    },
+  },
 ]
 
 /** The true adapter, told another address of its vendor and nothing else. */
@@ -209,4 +225,5 @@ const ADAPTERS: { [provider: string]: (options: { baseUrl: string }) => Provider
   defapi: createDefapi,
   runway: createRunway,
   luma: createLuma,
+  bfl: createBfl,
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'bun:test'
+import { bflServer } from '@test/vendors/bfl/server'
 import { KEY as DEFAPI_KEY, defapiServer } from '@test/vendors/defapi/server'
 import { FAL_KEY, startFal } from '@test/vendors/fal/server'
 import { KEY as GEMINI_KEY, geminiServer } from '@test/vendors/gemini/server'
@@ -8,6 +9,7 @@ import { KEY as OPENROUTER_KEY, openrouterServer } from '@test/vendors/openroute
 import { replicateServer } from '@test/vendors/replicate/server'
 import { RUNWAY_KEY, startRunway } from '@test/vendors/runway/server'
 import { checkProvider, setKey } from '@/domain/providers'
+import { createBfl } from '@/providers/bfl/bfl'
 import { createDefapi } from '@/providers/defapi/defapi'
 import { createFal } from '@/providers/fal/fal'
 import { createGemini } from '@/providers/gemini/gemini'
@@ -39,6 +41,7 @@ const SERVERS: Record<string, Vendor> = {
   defapi: { start: defapiServer, make: createDefapi, key: DEFAPI_KEY },
   runway: { start: startRunway, make: createRunway, key: RUNWAY_KEY },
   luma: { start: lumaServer, make: createLuma },
+  bfl: { start: bflServer, make: createBfl },
 }
 
 test('every vendor is here', () => {

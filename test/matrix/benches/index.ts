@@ -1,4 +1,5 @@
 import type { Bench } from '../bench'
+import { bfl } from './bfl'
 import { defapi } from './defapi'
 import { fal } from './fal'
 import { gemini, geminiVideo } from './gemini'
@@ -18,6 +19,7 @@ export const BENCHES: readonly Bench[] = [
   defapi,
   runway,
   luma,
+  bfl,
 ]
 
 /** The second form of those that answer pictures at once and videos later. */

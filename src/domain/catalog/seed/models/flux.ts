@@ -1,7 +1,7 @@
 import { SEED } from '../fields'
 import { FAL_PAGES, GUESS, REPLICATE_PAGES, RESELLERS } from '../prices'
 import { MEGAPIXEL, USUAL, WIDE } from '../shapes'
-import type { SeedModel } from '../types'
+import type { PriceSource, SeedModel, SeedRoute } from '../types'
 
 /** fal's open FLUX endpoints want a size and know two formats. */
 const FAL_OPEN = {
@@ -15,6 +15,23 @@ const FAL_2 = {
   aspect_ratios: MEGAPIXEL,
   output_formats: { webp: 'png' },
   outputs_per_call: 1,
+}
+/** The makers' own rates, a cent a credit. Each answer tells what it costs, so they count where none came. */
+const BFL_PAGES: PriceSource = {
+  source: 'docs.bfl.ai, pricing page, as it was quoted then',
+  date: '2026-06',
+  certainty: 'published',
+}
+/** The makers' endpoints of the second generation take sides and no ratio; a megapixel costs the least. */
+const BFL_2 = { fields: { aspect_ratio: '...' }, aspect_ratios: MEGAPIXEL }
+/** Before that sides were multiples of 32, and these are within a third of a percent of the ratio. */
+const BFL_1 = {
+  ...BFL_2,
+  aspect_ratios: {
+    ...MEGAPIXEL,
+    '16:9': { width: 1_312, height: 736 },
+    '9:16': { width: 736, height: 1_312 },
+  },
 }
 const REPLICATE_2 = { fields: { images: 'input_images[]' }, outputs_per_call: 1 }
 
@@ -105,6 +122,7 @@ export const FLUX: readonly SeedModel[] = [
         config: { ...FAL_OPEN, cost: { per_output: 40_000 } },
         price: RESELLERS,
       },
+      bfl('flux-pro-1.1', 3, 40_000, BFL_1),
     ],
   },
   {
@@ -138,6 +156,7 @@ export const FLUX: readonly SeedModel[] = [
         config: { output_formats: { webp: 'png' }, cost: { per_output: 60_000 } },
         price: FAL_PAGES,
       },
+      bfl('flux-pro-1.1-ultra', 3, 60_000),
     ],
   },
   {
@@ -171,6 +190,7 @@ export const FLUX: readonly SeedModel[] = [
         config: { output_formats: { webp: 'png' }, cost: { per_output: 40_000 } },
         price: FAL_PAGES,
       },
+      bfl('flux-kontext-pro', 3, 40_000),
     ],
   },
   {
@@ -204,6 +224,8 @@ export const FLUX: readonly SeedModel[] = [
         config: { output_formats: { webp: 'png' }, cost: { per_output: 80_000 } },
         price: FAL_PAGES,
       },
+      // An account has six of these at once, and 24 of the others.
+      { ...bfl('flux-kontext-max', 3, 80_000), maxConcurrent: 6 },
     ],
   },
   {
@@ -245,6 +267,7 @@ export const FLUX: readonly SeedModel[] = [
         config: { cost: { per_output: 30_000 } },
         price: GUESS,
       },
+      bfl('flux-2-pro', 4, 30_000, BFL_2),
     ],
   },
   {
@@ -278,6 +301,7 @@ export const FLUX: readonly SeedModel[] = [
         config: { ...REPLICATE_2, cost: { per_output: 60_000 } },
         price: GUESS,
       },
+      bfl('flux-2-flex', 3, 50_000, BFL_2),
     ],
   },
   {
@@ -345,6 +369,18 @@ export const FLUX: readonly SeedModel[] = [
         config: { ...REPLICATE_2, fields: { images: 'images[]' }, cost: { per_output: 10_000 } },
         price: GUESS,
       },
+      bfl('flux-2-klein-9b', 3, 15_000, BFL_2),
     ],
   },
 ]
+
+/** By the makers themselves, at micro-USD for a picture. */
+function bfl(
+  providerModel: string,
+  priority: number,
+  per_output: number,
+  config: SeedRoute['config'] = {},
+): SeedRoute {
+  const cost = { per_output }
+  return { provider: 'bfl', providerModel, priority, config: { ...config, cost }, price: BFL_PAGES }
+}
