@@ -10,6 +10,7 @@ import { benchDrain } from './drain'
 import { benchGenerate } from './generate'
 import { benchGetJob } from './get-job'
 import { benchLatency } from './latency'
+import { benchOverhead } from './overhead'
 
 const isShort = process.argv.includes('--short')
 const rounds = isShort ? 3 : 7
@@ -33,6 +34,9 @@ const read = await benchGetJob(rounds, durationMs)
 mark('get a job against the limit', read, read >= 0.5, 'at least 0.5')
 const latency = await benchLatency(isShort ? 50 : 300)
 mark('POST to succeeded, ms', latency, latency < 10, 'under 10')
+const [alone] = await benchOverhead(isShort ? 60 : 300)
+const added = alone ? alone.hub.median - alone.direct.median : Number.NaN
+mark('added to a synchronous vendor, one caller, ms', added, added < 20, 'under 20')
 const drain = await benchDrain(isShort ? 3_000 : 20_000)
 mark('drained jobs a second', drain.perSecond, drain.perSecond >= 1_000, 'at least 1000')
 const resident = Math.max(...drain.residentMb)

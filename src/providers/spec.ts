@@ -15,7 +15,12 @@ export type ProviderInput = {
   providerModel: string
   kind: string
   prompt: string | null
-  /** https addresses. */
+  /**
+   * Pictures, each of them either an https address, which anybody may fetch, or a picture in hand:
+   * `data:image/(png|jpeg|webp);base64,...`, of at most 100 MiB, with the bytes of what it says. A vendor that
+   * can fetch only is `unavailable` for one in hand. Nothing of its content comes into an operation or into
+   * the message of an error.
+   */
   images: string[]
   aspectRatio: string | null
   numOutputs: number
@@ -132,6 +137,8 @@ export type Provider = {
   params?: ZodType
   /** The vendor deduplicates or starts are free: a start whose answer was lost may simply be repeated. */
   startIsRepeatable?: true
+  /** How often the vendor lets one account ask how things stand, with room for other calls. Absent: not told. */
+  pollsPerMinute?: number
   start(input: ProviderInput, ctx: ProviderContext): Promise<StartResult>
   /**
    * Throws `rejected` or `unavailable` when the operation has ended without a result; `rate_limited` and

@@ -10,6 +10,7 @@ import { FAULT_MATRIX } from '@test/matrix/figure'
 import { measureKillMatrix } from '@test/matrix-kill/matrix'
 import { STEPS } from '@test/support/crash-points'
 import { startHub } from '@test/support/process'
+import { LOAD_FIGURES } from '@test/vendors-load/figures'
 
 /** One line of the table. */
 export type Finding = { value: string; isGood: boolean }
@@ -157,6 +158,7 @@ export const FIGURES: readonly Figure[] = [
       }
     },
   },
+  ...LOAD_FIGURES,
 ]
 
 function lockFinding(

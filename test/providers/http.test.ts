@@ -167,9 +167,13 @@ describe('asking with the key', () => {
     expect(errorOfStatus(answer).message.replaceAll('\\', '')).not.toContain(KEY)
   })
 
-  test('an answer with what was made is left as it is', async () => {
-    const { fetch } = network(() => Response.json({ echo: KEY }))
-    expect((await ask(context(fetch), { url: URL_OF_IT })).json).toEqual({ echo: KEY })
+  test('an answer with what was made is left as it is, unless it quotes the key', async () => {
+    const made = network(() => Response.json({ made: 'a picture' }))
+    expect((await ask(context(made.fetch), { url: URL_OF_IT })).json).toEqual({ made: 'a picture' })
+    const quoting = network(() => Response.json({ made: `a picture by ${KEY}` }))
+    const { json, text } = await ask(context(quoting.fetch), { url: URL_OF_IT })
+    expect(json).toEqual({ made: 'a picture by ***' })
+    expect(text).not.toContain(KEY)
   })
 
   test('what happens on the way to a start tells whether it began', async () => {

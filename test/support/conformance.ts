@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { dataUrl, pictureBytes, pictureInHand, piecesOf } from '@test/support/pictures'
 import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
 import { ProviderError, type ProviderErrorKind } from '@/providers/errors'
 import type {
@@ -23,7 +24,7 @@ import type {
 export function conformance(
   name: string,
   make: () => Harness | Promise<Harness>,
-  { modes, can, callbacks = 'signed' }: Declared,
+  { modes, can, callbacks = 'signed', picturesInHand = false }: Declared,
 ): void {
   describe(`${name} conforms`, () => {
     let open: Harness | null = null
@@ -253,6 +254,48 @@ export function conformance(
       })
     }
 
+    if (picturesInHand) {
+      test('pictures in hand are taken, and nothing of them turns up in an operation', async () => {
+        const { provider, input, ctx } = await situation(firstOf(modes))
+        const images = [SMALL, LARGE, SMALL]
+        const started = await orProviderError(provider.start({ ...input, images }, ctx), ctx)
+        if (started.state === 'done') return void expectDone(started, input)
+        const { operation } = expectPending(started, ctx)
+        expectNothingOf(images, JSON.stringify(operation))
+        expect(JSON.stringify(operation).length).toBeLessThan(MOST_OF_AN_OPERATION)
+        expectDone(await pollToEnd(provider, started, ctx), input)
+      })
+
+      for (const [what, status] of QUOTING) {
+        for (const images of [[SMALL], [LARGE]]) {
+          const size = images[0] === SMALL ? 'small' : 'large'
+          test(`${what} that quotes a ${size} picture in hand brings nothing of it into an error`, async () => {
+            const { provider, input, ctx } = await situation(firstOf(modes))
+            const quoting = { ...ctx, fetch: async () => quotation(images, status) }
+            const start = provider.start({ ...input, images }, quoting)
+            expectNothingOf(images, await told(start))
+            if (!modes.includes('async')) return
+            const slow = await must(open ?? undefined).scenario('async_done')
+            const begun = await provider.start(frozen(slow.input), slow.ctx)
+            const { operation } = expectPending(begun, slow.ctx)
+            const later = poll(provider, operation, { ...slow.ctx, fetch: quoting.fetch })
+            expectNothingOf(images, await told(later))
+          })
+        }
+      }
+
+      for (const [what, image] of NO_PICTURES) {
+        test(`${what} in the place of a picture is refused before anybody is asked`, async () => {
+          const { provider, input, ctx } = await situation(firstOf(modes))
+          const unasked = { ...ctx, fetch: nobodyAsks }
+          const start = provider.start({ ...input, images: [SMALL, image] }, unasked)
+          const error = await expectKind(start, 'rejected', ctx)
+          expect(error.reason).toBe('input')
+          expectNothingOf([image], textOf(error))
+        })
+      }
+    }
+
     if (!can.includes('parseCallback')) return
     if (callbacks === 'signed') callbackTests(harness)
     else unsignedCallbackTests(harness)
@@ -267,6 +310,8 @@ export type Declared = {
    * callback is no more than a hint to ask.
    */
   callbacks?: 'signed' | 'unsigned'
+  /** It takes pictures that no vendor could fetch, small ones and large ones. */
+  picturesInHand?: boolean
 }
 
 export type Capability = 'cancel' | 'parseCallback' | 'find' | 'check'
@@ -527,6 +572,67 @@ function expectOutput(output: Output): void {
     expect(sniffed).not.toBeNull()
     if (output.contentType !== null) expect(sniffed).toBe(output.contentType)
   }
+}
+
+/** The first goes into any request; the second goes up by itself where a vendor has a place for files. */
+const SMALL = pictureInHand(1_500)
+const LARGE = pictureInHand(4_500_000)
+/** Some addresses, ids and numbers for each of a few calls. */
+const MOST_OF_AN_OPERATION = 4_096
+
+const QUOTING: [string, number][] = [
+  ['a refusal', 400],
+  ['a refusal of what was sent', 422],
+  ['a breakdown', 500],
+  ['a success of no known form', 200],
+  ['a limit', 429],
+]
+
+/** In all the places where vendors have words of their own, with the name of its form and without it. */
+function quotation(images: readonly string[], status: number): Response {
+  const message = images
+    .map(image => `cannot read ${image}, in full ${image.slice(image.indexOf(',') + 1)}`)
+    .join()
+  return Response.json(
+    {
+      error: { code: status, status: 'INVALID_ARGUMENT', message, type: message },
+      detail: message,
+      title: message,
+      message,
+      code: 7,
+    },
+    { status },
+  )
+}
+
+const NO_PICTURES: [string, string][] = [
+  ['a page', dataUrl(Buffer.from('<html>'.repeat(100)), 'text/html')],
+  ['a drawing', dataUrl(Buffer.from('<svg/>'.repeat(100)), 'image/svg+xml')],
+  ['a page that is called a picture', dataUrl(Buffer.from('<html>'.repeat(100)), 'image/png')],
+  ['a picture of another kind', dataUrl(pictureBytes(900, 'jpeg'), 'image/png')],
+  ['base64 that is cut short', pictureInHand(900).slice(0, -1)],
+  ['base64 with a line break', pictureInHand(900).replace(/.{76}$/, '\n$&')],
+  ['percent encoding', `data:image/png,${'%89PNG'.repeat(200)}`],
+  ['nothing', 'data:image/png;base64,'],
+]
+
+/** What is left of an outcome, be it an error or an answer. */
+async function told(outcome: Promise<StartResult>): Promise<string> {
+  return await outcome.then(
+    value => JSON.stringify(value),
+    (error: unknown) => textOf(error),
+  )
+}
+
+/** The message, the stack, and those of all causes. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return `${error.message}\n${error.stack}\n${error.cause ? textOf(error.cause) : ''}`
+}
+
+function expectNothingOf(images: readonly string[], text: string): void {
+  const found = images.flatMap(piecesOf).filter(piece => piece !== '' && text.includes(piece))
+  expect(found).toEqual([])
 }
 
 /** What the first bytes say they are. */

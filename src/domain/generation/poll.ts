@@ -10,6 +10,7 @@ import { markWaiting, StoredOperation } from './attempts'
 import { conclude, worstCost } from './conclude'
 import { contextOf, providerOf, untilDeadline } from './context'
 import { keepOutputs } from './copy-outputs'
+import { asksNoMore, nextQuestionAt, turnToAsk } from './poll-pace'
 import type { Plan } from './prepare'
 import { fail, refused } from './refused'
 
@@ -27,6 +28,13 @@ export async function pollAttempt(
   const provider = providerOf(deps, attempt)
   invariant(provider.poll && attempt.operation, 'a waiting attempt can be polled')
   const operation = StoredOperation.parse(JSON.parse(attempt.operation))
+  const now = deps.clock.now()
+  const turnAt = turnToAsk(deps.db, provider, attempt.jobId, now)
+  // The last question, at the deadline, waits for nobody.
+  if (turnAt > now && now < attempt.deadlineAt) {
+    await write(deps.db, tx => snooze(tx, claim, Math.min(turnAt, attempt.deadlineAt), 'polls'))
+    return { outcome: 'handled' }
+  }
   const context = contextOf(deps, attempt, plan.job, untilDeadline(deps, attempt, signal))
 
   let result: StartResult
@@ -36,11 +44,15 @@ export async function pollAttempt(
     const error = toProviderError(thrown)
     // `rejected` and `unavailable` say that the operation has ended; the others say nothing about it.
     if (error.kind === 'rejected' || error.kind === 'unavailable') {
+      asksNoMore(deps.db, provider, attempt.jobId)
       return await refused(deps, claim, plan, error)
     }
     return await askAgain(deps, claim, plan, error.retryAfterMs ?? ASK_AGAIN_MS)
   }
-  if (result.state === 'done') return await keepOutputs(deps, claim, plan, result, signal)
+  if (result.state === 'done') {
+    asksNoMore(deps.db, provider, attempt.jobId)
+    return await keepOutputs(deps, claim, plan, result, signal)
+  }
   return await askAgain(deps, claim, plan, result.pollAfterMs, result.operation)
 }
 
@@ -65,7 +77,8 @@ async function askAgain(
     } else {
       // A vendor may hand out another handle with every answer.
       if (operation) markWaiting(tx, attempt, operation)
-      snooze(tx, claim, Math.min(tx.now + afterMs, attempt.deadlineAt), 'polls')
+      const nextAt = nextQuestionAt(tx, providerOf(deps, attempt), attempt.jobId, afterMs)
+      snooze(tx, claim, Math.min(nextAt, attempt.deadlineAt), 'polls')
     }
   })
   if (isLate) await tellVendor(deps, plan, operation)

@@ -11,6 +11,7 @@ import { markWaiting } from './attempts'
 import { suspect } from './conclude'
 import { contextOf, inputOf, providerOf, untilDeadline } from './context'
 import { keepOutputs } from './copy-outputs'
+import { nextQuestionAt } from './poll-pace'
 import type { Plan } from './prepare'
 import { refused } from './refused'
 
@@ -47,7 +48,8 @@ async function waiting(
   try {
     await write(deps.db, tx => {
       markWaiting(tx, plan.attempt, operation)
-      snooze(tx, claim, Math.min(tx.now + pollAfterMs, plan.attempt.deadlineAt), 'polls')
+      const nextAt = nextQuestionAt(tx, started.provider, plan.job.id, pollAfterMs)
+      snooze(tx, claim, Math.min(nextAt, plan.attempt.deadlineAt), 'polls')
     })
   } catch (error) {
     if (error instanceof Superseded && !(await isKept(deps, plan, operation))) {

@@ -1,3 +1,4 @@
+import { addressesOnly, checkInHand, isInHand } from '../data-url'
 import { ProviderError } from '../errors'
 import { type FieldNames, mapInput, modelOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
@@ -6,11 +7,17 @@ import { DefapiParams } from './params'
 
 export type Submission = { path: string; body: { [key: string]: Json } }
 
-/** Where to and what. Throws `rejected` for parameters that the endpoint does not take. */
+/**
+ * Where to and what. Throws `rejected` for parameters that the endpoint does not take, `unavailable` for
+ * pictures in hand where it is not known to take them.
+ */
 export function submissionOf(input: ProviderInput, callbackUrl: string | null): Submission {
   const model = modelOf(input)
   const endpoint = endpointOf(model, input.config)
   const params = readParams(input, endpoint)
+  if (!endpoint.takesInHand && input.images.some(isInHand))
+    throw addressesOnly('this model of defapi')
+  checkInHand(input.images)
   if (input.prompt === null && input.images.length === 0) {
     throw new ProviderError('rejected', 'neither a prompt nor a picture', { reason: 'input' })
   }

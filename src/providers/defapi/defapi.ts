@@ -1,6 +1,7 @@
 import { ProviderError } from '../errors'
 import { errorOfStatus } from '../http'
 import type { Provider } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { Envelope } from './answers'
 import { ask } from './ask'
 import { readCallback } from './callback'
@@ -22,7 +23,7 @@ const MAKES = ['image', 'image_edit', 'video']
  * reference.
  */
 export function createDefapi({ baseUrl = BASE_URL }: DefapiOptions = {}): Provider {
-  return {
+  return withoutPictures({
     name: 'defapi',
     params: DefapiParams,
 
@@ -48,5 +49,5 @@ export function createDefapi({ baseUrl = BASE_URL }: DefapiOptions = {}): Provid
       if (error.kind !== 'rejected') throw error
       throw new ProviderError('unavailable', error.message, { isPermanent: true })
     },
-  }
+  })
 }

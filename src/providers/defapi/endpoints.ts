@@ -11,6 +11,8 @@ export type Endpoint = {
   /** An endpoint of one model alone takes no name of it. */
   hasNoModel?: true
   takesCallback?: true
+  /** People were seen to send it pictures in hand; of the others all that is known are addresses. */
+  takesInHand?: true
   /** Seconds as text: "10". */
   durationIsText?: true
   /** Prompt and pictures as a list of things said, as in a chat. */
@@ -39,6 +41,7 @@ const IMAGE: Endpoint = {
   path: '/api/image/gen',
   fields: { ...COMMON.fields, resolution: 'image_size' },
   takesCallback: true,
+  takesInHand: true,
 }
 const GPT_IMAGE: Endpoint = {
   path: '/api/gpt-image/gen',

@@ -11,6 +11,8 @@ export function defapiError(answer: VendorAnswer): ProviderError {
   const told = Envelope.safeParse(answer.json)
   const message = told.success ? wordsOf(told.data) : answer.text
   if (answer.status === 429) return overLimit(answer, message)
+  // How large a request may be is told nowhere, and the caller's picture is fine.
+  if (answer.status === 413) return ofTheVendor(message, true)
   // Behind this vendor stand others: a 5xx does not say how far the task came.
   if (answer.status >= 500) return new ProviderError('unknown_outcome', message)
   const isPlain = answer.status >= 300 && ![400, 422].includes(answer.status)

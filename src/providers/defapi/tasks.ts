@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { MINUTE, SECOND } from '@/base/clock'
 import { charged } from '../charged'
 import { costMicroUsd } from '../cost'
+import { lengthInHand } from '../data-url'
 import { ProviderError } from '../errors'
 import { errorOfPollStatus, type VendorAnswer } from '../http'
 import { joined, kept, portions, several } from '../several'
 import type { Done, Operation, Pending, ProviderContext, ProviderInput, StartResult } from '../spec'
+import { transferMs } from '../upload-time'
 import { Envelope, Submitted, Task } from './answers'
 import { ask, askAbout } from './ask'
 import { submissionOf } from './body'
@@ -38,9 +40,10 @@ export async function submit(
   ctx: ProviderContext,
 ): Promise<Pending> {
   const { path, body } = submissionOf(input, ctx.callbackUrl)
-  const request = { url: `${baseUrl}${path}`, method: 'POST', json: body }
+  const timeoutMs = SUBMIT_TIMEOUT_MS + transferMs(lengthInHand(input.images))
+  const request = { url: `${baseUrl}${path}`, method: 'POST', json: body, timeoutMs }
   const { made: taskIds } = await several(portions(input.numOutputs, 1), async () => {
-    const answer = await ask(ctx, { ...request, timeoutMs: SUBMIT_TIMEOUT_MS })
+    const answer = await ask(ctx, request)
     const { data } = successOf(answer) ?? refuse(defapiError(answer))
     const submitted = Submitted.safeParse(data)
     if (submitted.success) return submitted.data.task_id

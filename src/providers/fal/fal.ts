@@ -4,6 +4,7 @@ import { errorOfPollStatus, errorOfStatus } from '../http'
 import { pollAfterMs } from '../pace'
 import { several } from '../several'
 import type { Pending, Provider, ProviderContext } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { ask, askAbout } from './ask'
 import { createCallbackReader } from './callback'
 import { falHosts } from './hosts'
@@ -12,6 +13,7 @@ import { type FalOperation, type FalRequest, storedOperation } from './operation
 import { FalParams } from './params'
 import { endOf } from './poll'
 import { submit } from './submit'
+import { uploadedTo } from './upload'
 
 /**
  * fal's queue: submit an endpoint's input, ask for the status, fetch the result. Starts are not repeatable:
@@ -20,12 +22,16 @@ import { submit } from './submit'
 export function createFal({ baseUrl }: { baseUrl?: string } = {}): Provider {
   const hosts = falHosts(baseUrl)
 
-  return {
+  return withoutPictures({
     name: 'fal',
     params: FalParams,
 
     async start(input, ctx) {
-      const { made: requests } = await several(falCalls(input), call => submit(hosts, call, ctx))
+      // Refuses what cannot be asked for, before anything is uploaded for nothing.
+      falCalls(input)
+      const images = await uploadedTo(hosts, input.images, ctx)
+      const calls = falCalls({ ...input, images })
+      const { made: requests } = await several(calls, call => submit(hosts, call, ctx))
       return pending({ requests, started_at_ms: ctx.nowMs, ...priceOf(input) }, ctx)
     },
 
@@ -47,7 +53,7 @@ export function createFal({ baseUrl }: { baseUrl?: string } = {}): Provider {
       const answer = await ask(ctx, { url })
       if (answer.status !== 200 || answer.json === null) throw errorOfStatus(answer)
     },
-  }
+  })
 }
 
 /** A picture takes seconds and a video minutes. */

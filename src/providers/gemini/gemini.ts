@@ -1,6 +1,7 @@
 import { ProviderError } from '../errors'
 import { errorOfStatus } from '../http'
 import type { Provider } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { ask, GEMINI_BASE_URL } from './api'
 import { geminiError } from './errors'
 import { generate } from './generate'
@@ -17,7 +18,7 @@ export type GeminiOptions = {
  * stopped or found again by our reference, and what they call back with is not documented.
  */
 export function createGemini({ baseUrl = GEMINI_BASE_URL }: GeminiOptions = {}): Provider {
-  return {
+  return withoutPictures({
     name: 'gemini',
     params: GeminiParams,
 
@@ -43,5 +44,5 @@ export function createGemini({ baseUrl = GEMINI_BASE_URL }: GeminiOptions = {}):
       if (answer.status !== 200) throw geminiError(answer)
       if (answer.json === null) throw errorOfStatus(answer)
     },
-  }
+  })
 }

@@ -7,7 +7,7 @@ import { readContent } from './answer'
 import { ask, modelPath } from './api'
 import { contentBody } from './body'
 import { readParams } from './params'
-import { fetchPictures } from './pictures'
+import { takePictures } from './pictures'
 
 /** Pictures and texts, of which one call makes one: several are several calls, side by side. */
 export async function generate(
@@ -17,7 +17,7 @@ export async function generate(
 ): Promise<Done> {
   // Before anything is fetched: with wrong parameters no picture is of use.
   readParams(input)
-  const pictures = await fetchPictures(input.images, ctx)
+  const pictures = await takePictures(input.images, ctx)
   const request = {
     url: `${baseUrl}${modelPath(modelOf(input))}:generateContent`,
     method: 'POST',

@@ -1,7 +1,9 @@
 import { SECOND } from '@/base/clock'
 import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
+import { isInHand, readDataUrl, tooLargeFor } from '../data-url'
 import { ProviderError } from '../errors'
 import { fetchBytes } from '../fetch-bytes'
+import { pictureKind } from '../picture-kind'
 import type { ProviderContext } from '../spec'
 
 /** A picture as it goes into a request. */
@@ -14,19 +16,35 @@ const MAX_REDIRECTS = 3
 const FOR_NOW = [408, 425, 429]
 
 /**
+ * A request may have 100 MB (it was 20 until January 2026), pictures counted as the base64 that they are sent
+ * as. The rest is left to the words.
+ */
+const MOST_INLINE_BYTES = 99_000_000
+
+/**
  * The caller's pictures, for a vendor that takes bytes only. Nothing has begun while they are fetched: a
  * wrong address or no picture is `rejected`, a host that is down `unavailable`.
  */
-export async function fetchPictures(urls: string[], ctx: ProviderContext): Promise<Picture[]> {
-  return await Promise.all(urls.map(url => fetchPicture(url, ctx)))
+export async function takePictures(images: string[], ctx: ProviderContext): Promise<Picture[]> {
+  const pictures = await Promise.all(
+    images.map(image => (isInHand(image) ? inHand(image) : fetchPicture(image, ctx))),
+  )
+  const length = pictures.reduce((sum, { data }) => sum + data.length, 0)
+  if (length > MOST_INLINE_BYTES) throw tooLargeFor('gemini', MOST_INLINE_BYTES)
+  return pictures
+}
+
+function inHand(image: string): Picture {
+  const { contentType, base64 } = readDataUrl(image)
+  return { mimeType: contentType, data: base64 }
 }
 
 async function fetchPicture(url: string, ctx: ProviderContext): Promise<Picture> {
   try {
     const bytes = await download(url, ctx, MAX_REDIRECTS)
-    const mimeType = pictureType(bytes)
-    if (mimeType === null) throw unusable('an input picture is neither PNG, JPEG nor WebP')
-    return { mimeType, data: bytes.toBase64() }
+    const kind = pictureKind(bytes)
+    if (kind === null) throw unusable('an input picture is neither PNG, JPEG nor WebP')
+    return { mimeType: `image/${kind}`, data: bytes.toBase64() }
   } catch (error) {
     throw whyNot(error)
   }
@@ -47,15 +65,6 @@ async function download(
     throw new ProviderError('unavailable', `the host of an input picture answered ${status}`)
   }
   throw unusable(`an input picture answered ${status}`)
-}
-
-/** What its first bytes say it is. */
-function pictureType(bytes: Uint8Array): string | null {
-  const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
-  if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'image/png'
-  if (head.startsWith('\xff\xd8\xff')) return 'image/jpeg'
-  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return 'image/webp'
-  return null
 }
 
 function whyNot(error: unknown): ProviderError {

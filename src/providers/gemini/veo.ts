@@ -12,15 +12,16 @@ import type {
   ProviderUsage,
   StartResult,
 } from '../spec'
+import { transferMs } from '../upload-time'
 import { ask, askAbout, modelPath } from './api'
 import { secondsOf, videoBody } from './body'
 import { downloadVideo } from './download'
 import { geminiStartError } from './errors'
 import { isOperationName, readOperation, readStanding, type VideoOperation } from './operation'
 import { readParams } from './params'
-import { fetchPictures } from './pictures'
+import { takePictures } from './pictures'
 
-/** The request may carry pictures of many megabytes. */
+/** Besides the time for the pictures, which may have many megabytes. */
 const START_TIMEOUT_MS = MINUTE
 /** Google's guidance. A video takes one to six minutes, so later looks are rarer. */
 const POLL_MS = 10 * SECOND
@@ -36,13 +37,15 @@ export async function startVideos(
 ): Promise<Pending> {
   // Before anything is fetched: with wrong parameters no picture is of use.
   readParams(input)
-  const pictures = await fetchPictures(input.images, ctx)
+  const pictures = await takePictures(input.images, ctx)
   const { cost, outputs_per_call: perCall = 1 } = input.config
   const url = `${baseUrl}${modelPath(modelOf(input))}:predictLongRunning`
   const bodies = portions(input.numOutputs, perCall).map(count => videoBody(input, pictures, count))
 
+  const sizeBytes = pictures.reduce((sum, { data }) => sum + data.length, 0)
+  const timeoutMs = START_TIMEOUT_MS + transferMs(sizeBytes)
   const { made: names } = await several(bodies, async json => {
-    const answer = await ask(ctx, { url, method: 'POST', json, timeoutMs: START_TIMEOUT_MS })
+    const answer = await ask(ctx, { url, method: 'POST', json, timeoutMs })
     if (answer.status !== 200) throw geminiStartError(answer)
     return nameOf(answer.json)
   })

@@ -1,4 +1,5 @@
 import { checkParams, notFor } from '../check-params'
+import { addressesOnly, isInHand } from '../data-url'
 import { ProviderError } from '../errors'
 import { type FieldNames, mapInput, modelOf, namesOf } from '../map-input'
 import type { Json, ProviderInput } from '../spec'
@@ -9,9 +10,11 @@ export type Made = 'image' | 'video'
 /** A generation makes one picture or one film; more of them are as many generations. */
 export type Creation = { made: Made; body: { [key: string]: Json } }
 
-/** Throws ProviderError `rejected` for what Luma cannot make of it. */
+/** Throws ProviderError `rejected` for what Luma cannot make of it, `unavailable` for pictures in hand. */
 export function creationsOf(input: ProviderInput): Creation[] {
   const made = madeOf(input)
+  // Its pages know no other way in than an address, and it has no place for uploads.
+  if (input.images.some(isInHand)) throw addressesOnly('Luma')
   checkParams('Luma', LumaParams, input)
   const odd = Object.keys(input.params).find(name => !PARAMS_OF[made].includes(name))
   if (odd !== undefined) throw notFor('Luma', `${odd} is not for a ${made}`)

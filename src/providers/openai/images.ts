@@ -7,7 +7,7 @@ import type { Done, Output, ProviderContext, ProviderInput } from '../spec'
 import { ImagesAnswer } from './answers'
 import { ask } from './ask'
 import { type Fields, imageFields, MASK } from './fields'
-import { fetchPicture, type Picture } from './pictures'
+import { type Picture, takePicture } from './pictures'
 import { refusalOf } from './refusal'
 
 /** Pictures from a text, or from pictures and a text: the vendor has an endpoint for each. */
@@ -44,8 +44,8 @@ async function inputPictures(
   }
   const mask = extra[MASK]
   const [maskPicture, ...pictures] = await Promise.all([
-    typeof mask === 'string' ? fetchPicture(mask, 'mask', ctx) : null,
-    ...images.map((url, index) => fetchPicture(url, `image-${index}`, ctx)),
+    typeof mask === 'string' ? takePicture(mask, 'mask', ctx) : null,
+    ...images.map((url, index) => takePicture(url, `image-${index}`, ctx)),
   ])
   return { images: pictures, mask: maskPicture }
 }

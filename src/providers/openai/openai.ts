@@ -1,6 +1,7 @@
 import { SECOND } from '@/base/clock'
 import { ProviderError } from '../errors'
 import type { Provider, ProviderContext, ProviderInput } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { ErrorAnswer, ModelsAnswer } from './answers'
 import { ask } from './ask'
 import { makeImages } from './images'
@@ -20,12 +21,12 @@ export type OpenaiOptions = {
 export function createOpenai({
   baseUrl = 'https://api.openai.com/v1',
 }: OpenaiOptions = {}): Provider {
-  return {
+  return withoutPictures({
     name: 'openai',
     params: OpenaiParams,
     start: (input, ctx) => make(input, ctx, baseUrl),
     check: ctx => checkKey(ctx, baseUrl),
-  }
+  })
 }
 
 async function make(input: ProviderInput, ctx: ProviderContext, baseUrl: string) {

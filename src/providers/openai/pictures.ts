@@ -1,39 +1,44 @@
 import { SECOND } from '@/base/clock'
+import { isInHand, readDataUrl, tooLargeFor } from '../data-url'
 import { ProviderError } from '../errors'
 import { fetchBytes } from '../fetch-bytes'
+import { pictureKind } from '../picture-kind'
 import type { ProviderContext } from '../spec'
 
 export type Picture = { bytes: Uint8Array<ArrayBuffer>; type: string; name: string }
 
-/** Less than the vendor's 50 MB: sixteen of them are held at once. */
+/** The vendor's own limit, of a picture and of what a chat holds altogether. */
+export const MOST_BYTES = 50_000_000
+/** Of one that we fetch less: sixteen of them are held at once, and nobody has looked at them before. */
 const MAX_BYTES = 20 * 1024 * 1024
 const TIMEOUT_MS = 30 * SECOND
 
-/**
- * The bytes of a picture that the caller gave an address of. Whatever goes wrong is the caller's: `rejected`,
- * and never `unavailable`, or anybody could make this vendor look broken by naming hosts that are.
- */
-export async function fetchPicture(
-  url: string,
+/** The bytes of a picture, fetched where the caller gave an address of it. */
+export async function takePicture(
+  image: string,
   label: string,
   ctx: ProviderContext,
 ): Promise<Picture> {
+  if (!isInHand(image)) return await fetchPicture(image, label, ctx)
+  const { bytes, kind, contentType } = readDataUrl(image)
+  if (bytes.length > MOST_BYTES) throw tooLargeFor('openai', MOST_BYTES)
+  return { bytes, type: contentType, name: `${label}.${kind}` }
+}
+
+/**
+ * Whatever goes wrong is the caller's: `rejected`, and never `unavailable`, or anybody could make this vendor
+ * look broken by naming hosts that are.
+ */
+async function fetchPicture(url: string, label: string, ctx: ProviderContext): Promise<Picture> {
   const limits = { maxBytes: MAX_BYTES, timeoutMs: TIMEOUT_MS }
   const { status, bytes } = await fetchBytes(ctx, url, limits).catch((error: unknown) => {
     throw error instanceof ProviderError ? error : unusable(label, 'could not be fetched', error)
   })
   if (!bytes) throw unusable(label, `answered ${status}`)
-  const kind = kindOf(bytes)
+  // The vendor refuses a part whose declared type is missing or wrong.
+  const kind = pictureKind(bytes)
   if (!kind) throw unusable(label, 'is neither PNG, JPEG nor WebP')
   return { bytes, type: `image/${kind}`, name: `${label}.${kind}` }
-}
-
-/** What the first bytes say; the vendor refuses a part whose declared type is missing or wrong. */
-function kindOf(bytes: Uint8Array): 'png' | 'jpeg' | 'webp' | null {
-  const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
-  if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'png'
-  if (head.startsWith('\xff\xd8\xff')) return 'jpeg'
-  return head.startsWith('RIFF') && head.endsWith('WEBP') ? 'webp' : null
 }
 
 function unusable(label: string, why: string, cause?: unknown): ProviderError {

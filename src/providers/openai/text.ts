@@ -1,5 +1,6 @@
 import { answerTimeoutMs } from '../answer-timeout'
 import { costMicroUsd } from '../cost'
+import { checkInHand, lengthInHand, tooLargeFor } from '../data-url'
 import { ProviderError } from '../errors'
 import type { VendorAnswer } from '../http'
 import { joined, portions, several } from '../several'
@@ -7,6 +8,7 @@ import type { Done, ProviderContext, ProviderInput } from '../spec'
 import { ChatAnswer } from './answers'
 import { ask } from './ask'
 import { chatFields } from './fields'
+import { MOST_BYTES } from './pictures'
 import { refusalOf } from './refusal'
 
 /** Texts by chat completions. Several outputs are several choices of one call: its input is paid for once. */
@@ -15,6 +17,8 @@ export async function writeTexts(
   ctx: ProviderContext,
   baseUrl: string,
 ): Promise<Done> {
+  checkInHand(input.images)
+  if (lengthInHand(input.images) > MOST_BYTES) throw tooLargeFor('openai', MOST_BYTES)
   const perCall = input.config.outputs_per_call ?? input.numOutputs
   const url = `${baseUrl}/chat/completions`
   const made = await several(portions(input.numOutputs, perCall), async count => {

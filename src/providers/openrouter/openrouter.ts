@@ -1,6 +1,8 @@
 import { SECOND } from '@/base/clock'
+import { checkInHand } from '../data-url'
 import { ProviderError } from '../errors'
 import type { Provider, ProviderContext, ProviderInput, StartResult } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { KeyAnswer } from './answers'
 import { ask } from './ask'
 import { readCallback } from './callback'
@@ -23,14 +25,14 @@ export type OpenrouterOptions = {
 export function createOpenrouter({
   baseUrl = 'https://openrouter.ai/api/v1',
 }: OpenrouterOptions = {}): Provider {
-  return {
+  return withoutPictures({
     name: 'openrouter',
     params: OpenrouterParams,
     start: (input, ctx) => make(input, ctx, baseUrl),
     poll: (operation, ctx) => pollVideos(operation, ctx, baseUrl),
     parseCallback: async (rawBody, headers, ctx) => readCallback(rawBody, headers, ctx),
     check: ctx => checkKey(ctx, baseUrl),
-  }
+  })
 }
 
 async function make(
@@ -39,6 +41,8 @@ async function make(
   baseUrl: string,
 ): Promise<StartResult> {
   const { kind, images, config } = input
+  // They are sent as they are: pictures in hand are what the vendor takes, too, and of any size that it names.
+  checkInHand(images)
   if (kind === 'text') return await writeTexts(input, ctx, baseUrl)
   if (kind === 'video') return await startVideos(input, ctx, baseUrl)
   if (kind !== 'image' && kind !== 'image_edit') throw refusal(`openrouter makes no ${kind}`)

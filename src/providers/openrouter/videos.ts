@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { SECOND } from '@/base/clock'
 import { charged } from '../charged'
 import { costMicroUsd } from '../cost'
+import { lengthInHand } from '../data-url'
 import { ProviderError } from '../errors'
 import { errorOfPollStatus } from '../http'
 import { joined, portions, several } from '../several'
 import type { Done, Operation, Output, Pending, ProviderContext, ProviderInput } from '../spec'
+import { transferMs } from '../upload-time'
 import { VIDEO_ENDS, VideoAnswer } from './answers'
 import { ask, askAbout, askForFile } from './ask'
 import { videoFields } from './fields'
@@ -82,7 +84,8 @@ async function startVideo(
   const callbackUrl = ctx.webhookSecret === null ? null : ctx.callbackUrl
   const json = videoFields(input, ctx.reference, callbackUrl)
   const url = `${baseUrl}/videos`
-  const answer = await ask(ctx, { url, method: 'POST', json, timeoutMs: CALL_TIMEOUT_MS })
+  const timeoutMs = CALL_TIMEOUT_MS + transferMs(lengthInHand(input.images))
+  const answer = await ask(ctx, { url, method: 'POST', json, timeoutMs })
   const read = VideoAnswer.safeParse(answer.json)
   if (answer.status >= 300 || !read.success) throw refusalOf(answer)
   const { id, polling_url } = read.data

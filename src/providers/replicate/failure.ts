@@ -21,6 +21,13 @@ export function errorOfCreation(answer: VendorAnswer): ProviderError {
   return errorOfStatus(answer, message)
 }
 
+/** What an answer to an upload means that took nothing. */
+export function errorOfUpload(answer: VendorAnswer): ProviderError {
+  const message = messageOf(answer)
+  if (answer.status === 429) return throttled(answer, problemOf(answer), message)
+  return errorOfStatus(answer, message)
+}
+
 /** What an answer to a question about predictions means that does not tell how they stand. */
 export function errorOfQuestion(answer: VendorAnswer): ProviderError {
   return errorOfPollStatus(answer, messageOf(answer))

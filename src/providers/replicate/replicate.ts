@@ -7,6 +7,7 @@ import { errorOfPollStatus, errorOfStatus, mayHaveKey } from '../http'
 import { pollAfterMs } from '../pace'
 import { joined, kept, several } from '../several'
 import type { Done, Provider, ProviderContext, StartResult } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { ask, askAbout } from './ask'
 import { createCallbackReader } from './callback'
 import { errorOfCreation, errorOfPrediction, errorOfQuestion } from './failure'
@@ -15,6 +16,7 @@ import { type Handle, operationOf, type ReplicateOperation, storedOperation } fr
 import { outputsOf } from './outputs'
 import { ReplicateParams } from './params'
 import { isEnded, Prediction, progressOf } from './prediction'
+import { uploadedTo } from './upload'
 
 export type ReplicateOptions = {
   /** Whatever it names is trusted with the key, and nothing else is. */
@@ -27,12 +29,17 @@ export type ReplicateOptions = {
  * that is lost after it would leave nothing to ask about, while one that comes at once leaves an id.
  */
 export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): Provider {
-  return {
+  return withoutPictures({
     name: 'replicate',
     params: ReplicateParams,
+    pollsPerMinute: POLLS_PER_MINUTE,
 
     async start(input, ctx) {
-      const begun = await several(creationsOf(input), creation => create(creation, ctx))
+      // Refuses what cannot be asked for, before anything is uploaded for nothing.
+      creationsOf(input)
+      const images = await uploadedTo(baseUrl, input.images, ctx)
+      const creations = creationsOf({ ...input, images })
+      const begun = await several(creations, creation => create(creation, ctx))
       return conclude(operationOf(baseUrl, begun.made, input, ctx.nowMs), begun.made, ctx.nowMs)
     },
 
@@ -66,7 +73,7 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
         throw errorOfStatus(answer)
       }
     },
-  }
+  })
 
   async function create(
     { path, version, input }: Creation,
@@ -124,13 +131,17 @@ export function createReplicate({ baseUrl = BASE_URL }: ReplicateOptions = {}): 
 
 const BASE_URL = 'https://api.replicate.com/v1'
 
-/** Most pictures take seconds. The vendor lets an account ask 3,000 times a minute. */
+/** The vendor lets an account ask 3,000 times a minute; cancels, lists and uploads take from it. */
+const POLLS_PER_MINUTE = 2_400
+
+/** Most pictures take seconds. */
 const PACE = { share: 1 / 4, soonestMs: SECOND, latestMs: 15 * SECOND }
 
 /** An attempt whose start was lost ends within the half hour; 100 predictions are on a page. */
 const LOOK_BACK_MS = 60 * MINUTE
 const MAX_PAGES = 5
-const MAX_PAGE_BYTES = 32 * 1024 * 1024
+/** A page of predictions has their inputs, too: the most is a hundred with pictures of the largest inline size. */
+const MAX_PAGE_BYTES = 48 * 1024 * 1024
 
 const Account = z.object({ username: z.string() })
 const Page = z.object({ results: z.array(z.unknown()), next: z.string().nullish() })

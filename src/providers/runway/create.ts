@@ -7,7 +7,10 @@ import { createError } from './errors'
 import type { RunwayCall } from './input'
 import type { RunwayTask } from './operation'
 
-/** They fetch the pictures before they answer; their own client waits as long. */
+/**
+ * They fetch the pictures before they answer; their own client waits as long. Those in hand are at most 5 MB
+ * of the request, for which it leaves the time.
+ */
 const CREATE_TIMEOUT_MS = MINUTE
 
 export async function create(

@@ -5,12 +5,14 @@ import { pollAfterMs } from '../pace'
 import { readOperation } from '../read-operation'
 import { joined, several } from '../several'
 import type { Done, Pending, Provider, ProviderContext } from '../spec'
+import { withoutPictures } from '../without-pictures'
 import { ask, askAbout } from './ask'
 import { create } from './create'
 import { runwayCalls } from './input'
 import { RunwayOperation, type RunwayTask } from './operation'
 import { RunwayParams } from './params'
 import { type Running, standingOf } from './poll'
+import { uploadedTo } from './upload'
 
 /**
  * Runway: create a task, ask for it until it has ended. Starts are not repeatable: no idempotency key is
@@ -19,12 +21,16 @@ import { type Running, standingOf } from './poll'
 export function createRunway({ baseUrl }: { baseUrl?: string } = {}): Provider {
   const origin = (baseUrl ?? 'https://api.dev.runwayml.com').replace(/\/+$/, '')
 
-  return {
+  return withoutPictures({
     name: 'runway',
     params: RunwayParams,
 
     async start(input, ctx) {
-      const { made: tasks } = await several(runwayCalls(input), call => create(origin, call, ctx))
+      // Refuses what cannot be asked for, before anything is uploaded for nothing.
+      runwayCalls(input)
+      const images = await uploadedTo(origin, input.images, ctx)
+      const calls = runwayCalls({ ...input, images })
+      const { made: tasks } = await several(calls, call => create(origin, call, ctx))
       return pending({ tasks, started_at_ms: ctx.nowMs, ...priceOf(input) }, ctx, [])
     },
 
@@ -46,7 +52,7 @@ export function createRunway({ baseUrl }: { baseUrl?: string } = {}): Provider {
       const answer = await ask(ctx, { url: `${origin}/v1/organization` })
       if (answer.status !== 200 || answer.json === null) throw errorOfStatus(answer)
     },
-  }
+  })
 }
 
 /** Runway wants no task asked for more often than every five seconds. */

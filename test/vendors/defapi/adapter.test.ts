@@ -102,7 +102,12 @@ conformance(
       close: server.close,
     }
   },
-  { modes: ['async'], can: ['check', 'parseCallback'], callbacks: 'unsigned' },
+  {
+    modes: ['async'],
+    can: ['check', 'parseCallback'],
+    callbacks: 'unsigned',
+    picturesInHand: true,
+  },
 )
 
 let server: DefapiServer

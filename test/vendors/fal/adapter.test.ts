@@ -51,7 +51,11 @@ function harness(): Harness {
   }
 }
 
-conformance('fal', harness, { modes: ['async'], can: ['cancel', 'parseCallback', 'check'] })
+conformance('fal', harness, {
+  modes: ['async'],
+  can: ['cancel', 'parseCallback', 'check'],
+  picturesInHand: true,
+})
 
 const rig = falRig()
 

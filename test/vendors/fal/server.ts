@@ -23,7 +23,7 @@ export type FalScript = {
 }
 
 export type FalCallSeen = {
-  kind: 'submit' | 'status' | 'result' | 'cancel' | 'pricing' | 'keys' | 'none'
+  kind: 'submit' | 'status' | 'result' | 'cancel' | 'pricing' | 'keys' | 'initiate' | 'put' | 'none'
   method: string
   path: string
   query: URLSearchParams
@@ -47,6 +47,10 @@ export type FalVendor = {
   rotateKeys(): void
   /** What the keys' address answers instead. */
   answerKeys(answer: FalAnswer | null): void
+  /** What was put into the store, by the address that it is read at. */
+  readonly files: ReadonlyMap<string, { type: string; bytes: Uint8Array }>
+  /** What asking for a place, or putting a file there, is answered with instead. */
+  answerUploads(answers: { initiate?: FalAnswer; put?: FalAnswer }): void
   close(): Promise<void>
 }
 
@@ -59,14 +63,17 @@ export function startFal(): FalVendor {
   let scripts: FalScript[] = [{}]
   let key = seededKey()
   let keysAnswer: FalAnswer | null = null
+  let uploadAnswers: { initiate?: FalAnswer; put?: FalAnswer } = {}
+  const files = new Map<string, { type: string; bytes: Uint8Array }>()
 
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     async fetch(request) {
       const { pathname, searchParams } = new URL(request.url)
-      const text = await request.text()
       const route = routeOf(request.method, pathname)
+      const bytes = await request.bytes()
+      const text = route.kind === 'put' ? '' : new TextDecoder().decode(bytes)
       calls.push({
         kind: route.kind,
         method: request.method,
@@ -76,16 +83,42 @@ export function startFal(): FalVendor {
         body: text === '' ? null : JSON.parse(text),
       })
       if (route.kind === 'keys') return await answer(keysAnswer ?? keysOf(key))
+      if (route.kind === 'put') return await put(request, bytes)
       if (request.headers.get('authorization') !== `Key ${FAL_KEY}`) {
         return await answer(sample('error-unauthorized'))
       }
       if (route.kind === 'pricing') return await answer(sample('pricing'))
+      if (route.kind === 'initiate') return await initiate(searchParams, text)
       if (route.kind === 'submit') return await submit(route.base)
       if ('id' in route) return await about(route)
       return new Response('Method Not Allowed', { status: 405 })
     },
   })
   const origin = `http://127.0.0.1:${server.port}`
+
+  /** The store is another host: it asks for the signature in the address and knows nobody's key. */
+  async function initiate(query: URLSearchParams, text: string): Promise<Response> {
+    const asked: { [name: string]: unknown } = JSON.parse(text)
+    const isWhole = query.get('storage_type') === 'fal-cdn-v3' && asked.content_type
+    if (!isWhole || typeof asked.file_name !== 'string') return await answer(sample('error-input'))
+    if (uploadAnswers.initiate) return await answer(uploadAnswers.initiate)
+    const { file_url, upload_url } = sample('upload-initiated').body as { [name: string]: string }
+    const at = `${crypto.randomUUID()}_${asked.file_name}`
+    const here = (address = '') =>
+      address.replace(/^https:\/\/v3b\.fal\.media\/.*\/[^/?]+/, `${origin}/store/${at}`)
+    const body = { file_url: here(file_url), upload_url: here(upload_url) }
+    return await answer({ ...sample('upload-initiated'), body })
+  }
+
+  async function put(request: Request, bytes: Uint8Array): Promise<Response> {
+    if (uploadAnswers.put) return await answer(uploadAnswers.put)
+    const { headers, url } = request
+    const { origin: host, pathname, searchParams } = new URL(url)
+    const isSigned = searchParams.get('token') === 'a-signature'
+    if (!isSigned || headers.has('authorization')) return new Response('', { status: 403 })
+    files.set(`${host}${pathname}`, { type: headers.get('content-type') ?? '', bytes })
+    return new Response(null, { status: 200 })
+  }
 
   async function submit(base: string): Promise<Response> {
     const script = (scripts.length > 1 ? scripts.shift() : scripts[0]) ?? {}
@@ -165,6 +198,10 @@ export function startFal(): FalVendor {
     answerKeys(next) {
       keysAnswer = next
     },
+    files,
+    answerUploads(answers) {
+      uploadAnswers = answers
+    },
     close: () => server.stop(true),
   }
 }
@@ -172,11 +209,13 @@ export function startFal(): FalVendor {
 type Route =
   | { kind: 'submit'; base: string }
   | { kind: 'status' | 'result' | 'cancel'; base: string; id: string }
-  | { kind: 'pricing' | 'keys' | 'none' }
+  | { kind: 'pricing' | 'keys' | 'initiate' | 'put' | 'none' }
 
 /** Only the owner and the app are in the addresses of a request, whatever the path of the endpoint. */
 function routeOf(method: string, path: string): Route {
   if (method === 'GET' && path === '/v1/models/pricing') return { kind: 'pricing' }
+  if (method === 'POST' && path === '/storage/upload/initiate') return { kind: 'initiate' }
+  if (method === 'PUT' && path.startsWith('/store/')) return { kind: 'put' }
   if (method === 'GET' && path === '/.well-known/jwks.json') return { kind: 'keys' }
   const about =
     /^\/((?:(?:workflows|comfy)\/)?[^/]+\/[^/]+)\/requests\/([^/]+)(\/status|\/cancel)?$/

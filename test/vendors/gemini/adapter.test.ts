@@ -93,7 +93,7 @@ conformance(
       close: server.close,
     }
   },
-  { modes: ['sync', 'async'], can: ['check'] },
+  { modes: ['sync', 'async'], can: ['check'], picturesInHand: true },
 )
 
 let server: GeminiServer

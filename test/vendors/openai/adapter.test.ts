@@ -55,7 +55,7 @@ conformance(
       close: () => server.close(),
     }
   },
-  { modes: ['sync'], can: ['check'] },
+  { modes: ['sync'], can: ['check'], picturesInHand: true },
 )
 
 let server: OpenaiServer

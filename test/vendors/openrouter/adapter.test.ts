@@ -99,7 +99,7 @@ conformance(
       close: () => server.close(),
     }
   },
-  { modes: ['sync', 'async'], can: ['check', 'parseCallback'] },
+  { modes: ['sync', 'async'], can: ['check', 'parseCallback'], picturesInHand: true },
 )
 
 let server: OpenrouterServer

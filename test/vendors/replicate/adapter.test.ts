@@ -51,7 +51,7 @@ conformance(
       close: () => server.close(),
     }
   },
-  { modes: ['async'], can: ['cancel', 'parseCallback', 'find', 'check'] },
+  { modes: ['async'], can: ['cancel', 'parseCallback', 'find', 'check'], picturesInHand: true },
 )
 
 function scenario(server: ReplicateServer, of: Situation): Scenario {
@@ -479,13 +479,19 @@ describe('what goes wrong at the vendor', () => {
 
   test('who stops listening does not know, and begins nothing after that', async () => {
     let calls = 0
+    const controller = new AbortController()
+    const { signal } = controller
+    const { promise: called, resolve: arrive } = Promise.withResolvers<void>()
     const late: ProviderContext['fetch'] = () => {
       calls++
-      return Promise.reject(new FetchFailure('aborted', false))
+      arrive()
+      const { promise, reject } = Promise.withResolvers<Response>()
+      signal.addEventListener('abort', () => reject(new FetchFailure('aborted', false)))
+      return promise
     }
-    const controller = new AbortController()
-    const ctx = { fetch: late, signal: controller.signal }
+    const ctx = { fetch: late, signal }
     const failed = errorOf(start({}, ctx))
+    await called
     controller.abort()
     expect(await failed).toMatchObject({ kind: 'unknown_outcome' })
     expect(await errorOf(start({}, ctx))).toMatchObject({ kind: 'unknown_outcome' })

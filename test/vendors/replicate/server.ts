@@ -10,7 +10,10 @@ export type Seen = {
   body: string
 }
 
-export type Route = 'create' | 'get' | 'cancel' | 'list' | 'account' | 'secret'
+export type Route = 'create' | 'get' | 'cancel' | 'list' | 'account' | 'secret' | 'file'
+
+/** What was uploaded, by its address. */
+export type HeldFile = { name: string; type: string; bytes: Uint8Array }
 
 export type ReplicateServer = {
   /** As the client's and the adapter's option has it. */
@@ -36,6 +39,7 @@ export type ReplicateServer = {
   /** Posts it there, as the vendor does to the address that it was given. */
   deliver(id: string, to: string, nowMs: number): Promise<number>
   ids(): string[]
+  readonly files: ReadonlyMap<string, HeldFile>
   close(): Promise<void>
 }
 
@@ -48,6 +52,7 @@ type Held = { body: { [key: string]: unknown }; steps: string[]; step: number; i
 export function replicateServer(): ReplicateServer {
   const key = 'r8_loopback-key-of-the-test'
   const predictions = new Map<string, Held>()
+  const files = new Map<string, HeldFile>()
   const plans: { steps: string[]; isAtOnce: boolean }[] = []
   const queued = new Map<Route, (() => Response | Promise<Response>)[]>()
   let secret = sample<{ key: string }>('webhook-secret').key
@@ -60,8 +65,10 @@ export function replicateServer(): ReplicateServer {
     async fetch(request) {
       const { pathname, searchParams } = new URL(request.url)
       const path = pathname.replace(/^\/v1/, '')
-      const body = await request.text()
       const { method, headers } = request
+      // A form is read by its own route; as a text it would be of no use.
+      const isForm = headers.get('content-type')?.startsWith('multipart/') ?? false
+      const body = isForm ? '' : await request.text()
       self.seen.push({ method, path, query: searchParams, headers, body })
       const [route, ...names] = routeOf(method, path)
       if (route === null) return problem(404, 'error-404')
@@ -70,6 +77,7 @@ export function replicateServer(): ReplicateServer {
       if (next) return await next()
       if (headers.get('authorization') !== `Bearer ${key}`) return problem(401, 'error-401')
       if (route === 'create') return create(names, headers, body)
+      if (route === 'file') return await keep(request)
       if (route === 'list') return list(searchParams)
       if (route === 'account') return Response.json(sample('account'))
       if (route === 'secret') return Response.json({ key: secret })
@@ -87,6 +95,9 @@ export function replicateServer(): ReplicateServer {
     if (!isWhole || typeof body.input !== 'object' || Object.keys(body).some(isNot(allowed))) {
       return problem(422, 'error-422-body')
     }
+    // Files of its own it looks up, as an address that anybody could fetch it would not.
+    const own = Object.values(body.input).flat().filter(isOwnFile)
+    if (!own.every(address => files.has(address))) return problem(422, 'error-422-input')
     const after = headers.get('cancel-after')
     const prefer = headers.get('prefer')
     if (after !== null && !/^(\d+h)?(\d+m)?(\d+s?)?$/.test(after)) throw new Error(after)
@@ -116,6 +127,24 @@ export function replicateServer(): ReplicateServer {
       isCanceled: false,
     })
     return Response.json(shown(id), { status: 201 })
+  }
+
+  const isOwnFile = (value: unknown): value is string => `${value}`.startsWith(`${baseUrl}/files/`)
+
+  async function keep(request: Request): Promise<Response> {
+    const form = await request.formData()
+    const content = form.get('content')
+    // What the client sends beside it.
+    const isOdd = [...form.keys()].some(isNot(['content', 'metadata']))
+    if (isOdd || !(content instanceof File) || content.name === '') {
+      return problem(422, 'error-422-body')
+    }
+    const id = `file${files.size + 1}`
+    const get = `${baseUrl}/files/${id}`
+    const { name, type, size } = content
+    files.set(get, { name, type, bytes: await content.bytes() })
+    const told = { id, name, content_type: type, size, urls: { get } }
+    return Response.json({ ...sample('file'), ...told, ...distortion }, { status: 201 })
   }
 
   function one(route: 'get' | 'cancel', id: string): Response {
@@ -154,7 +183,7 @@ export function replicateServer(): ReplicateServer {
     baseUrl,
     key,
     seen: [],
-    counts: { create: 0, get: 0, cancel: 0, list: 0, account: 0, secret: 0 },
+    counts: { create: 0, get: 0, cancel: 0, list: 0, account: 0, secret: 0, file: 0 },
     pageSize: 100,
     plan: (...steps) => void plans.push({ steps, isAtOnce: false }),
     planAtOnce: step => void plans.push({ steps: [step], isAtOnce: true }),
@@ -183,6 +212,7 @@ export function replicateServer(): ReplicateServer {
       return answer.status
     },
     ids: () => [...predictions.keys()],
+    files,
     close: () => server.stop(true),
   }
   return self
@@ -204,6 +234,7 @@ function routeOf(method: string, path: string): [Route | null, ...string[]] {
   const parts = path.split('/').length - 1
   if (method === 'GET' && path === '/account') return ['account']
   if (method === 'GET' && path === '/webhooks/default/secret') return ['secret']
+  if (method === 'POST' && path === '/files') return ['file']
   if (path === '/predictions') return [method === 'POST' ? 'create' : 'list']
   if (method === 'POST' && (a === 'models' || a === 'deployments') && parts === 4) {
     return d === 'predictions' && b && c ? ['create', b, c] : [null]

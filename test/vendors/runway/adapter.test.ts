@@ -89,7 +89,7 @@ function harness(): Harness {
   }
 }
 
-conformance('runway', harness, { modes: ['async'], can: ['cancel', 'check'] })
+conformance('runway', harness, { modes: ['async'], can: ['cancel', 'check'], picturesInHand: true })
 
 let runway: RunwayVendor
 beforeEach(() => {

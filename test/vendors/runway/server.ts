@@ -15,7 +15,7 @@ export type RunwayScript = {
 }
 
 export type RunwayCallSeen = {
-  kind: 'create' | 'poll' | 'delete' | 'organization' | 'none'
+  kind: 'create' | 'poll' | 'delete' | 'organization' | 'place' | 'store' | 'none'
   method: string
   path: string
   headers: Headers
@@ -30,16 +30,23 @@ export type RunwayVendor = {
   bodies(): unknown[]
   /** Each task takes the next one, the last is repeated. */
   script(...scripts: RunwayScript[]): void
+  /** What was put into the store, by the address that tasks know it by. */
+  readonly files: ReadonlyMap<string, { name: string; type: string; bytes: Uint8Array }>
+  /** What asking for a place, or sending a file there, is answered with instead. */
+  answerUploads(answers: UploadAnswers): void
   close(): Promise<void>
 }
 
+type UploadAnswers = { place?: RunwayAnswer; store?: RunwayAnswer }
 type Task = { id: string; script: RunwayScript; polls: number }
 
 /** Runway's tasks and account, on a loopback address. */
 export function startRunway(): RunwayVendor {
   const calls: RunwayCallSeen[] = []
   const tasks = new Map<string, Task>()
+  const files = new Map<string, { name: string; type: string; bytes: Uint8Array }>()
   let scripts: RunwayScript[] = [{}]
+  let uploadAnswers: UploadAnswers = {}
 
   const server = Bun.serve({
     hostname: '127.0.0.1',
@@ -47,9 +54,10 @@ export function startRunway(): RunwayVendor {
     async fetch(request) {
       const { method, headers } = request
       const { pathname: path } = new URL(request.url)
-      const text = await request.text()
       const kind = kindOf(method, path)
+      const text = kind === 'store' ? '' : await request.text()
       calls.push({ kind, method, path, headers, body: text === '' ? null : JSON.parse(text) })
+      if (kind === 'store') return await store(request)
       if (headers.get('authorization') !== `Bearer ${RUNWAY_KEY}`) {
         return await answer(sample('error-unauthorized'))
       }
@@ -57,12 +65,39 @@ export function startRunway(): RunwayVendor {
         return await answer(sample('error-version'))
       }
       if (kind === 'create') return await create()
+      if (kind === 'place') return await place(JSON.parse(text))
       if (kind === 'organization') return await answer(sample('organization'))
       const task = tasks.get(path.split('/').at(-1) ?? '')
       if (!task || kind === 'none') return await answer(sample('error-not-found'))
       return kind === 'poll' ? await poll(task) : await remove(task)
     },
   })
+
+  async function place(asked: { filename?: string; type?: string }): Promise<Response> {
+    if (asked.type !== 'ephemeral' || !asked.filename) return await answer(sample('error-asset'))
+    if (uploadAnswers.place) return await answer(uploadAnswers.place)
+    const { fields, runwayUri } = placeOf()
+    const key = `ephemeral/${files.size + 1}-${crypto.randomUUID()}/${asked.filename}`
+    const uploadUrl = `${origin}/store`
+    const body = { uploadUrl, fields: { ...fields, key }, runwayUri: `${runwayUri}${btoa(key)}` }
+    return await answer({ ...sample('upload-place'), body })
+  }
+
+  /** As a store of forms does: what is behind the file is not read, and a key of Runway's is none of its own. */
+  async function store(request: Request): Promise<Response> {
+    if (uploadAnswers.store) return await answer(uploadAnswers.store)
+    const form = await request.formData()
+    const fields = new Map([...form])
+    const file = fields.get('file')
+    const isSigned = fields.get('x-amz-signature') === placeOf().fields['x-amz-signature']
+    const isLast = [...fields.keys()].at(-1) === 'file'
+    if (!isSigned || !isLast || request.headers.has('authorization') || !(file instanceof File)) {
+      return new Response('<Error><Code>AccessDenied</Code></Error>', { status: 403 })
+    }
+    const uri = `${placeOf().runwayUri}${btoa(`${fields.get('key')}`)}`
+    files.set(uri, { name: file.name, type: file.type, bytes: await file.bytes() })
+    return new Response(null, { status: 204 })
+  }
 
   async function create(): Promise<Response> {
     const script = (scripts.length > 1 ? scripts.shift() : scripts[0]) ?? {}
@@ -90,9 +125,14 @@ export function startRunway(): RunwayVendor {
     return new Response(null, { status: 204 })
   }
 
+  const origin = `http://127.0.0.1:${server.port}`
   return {
-    origin: `http://127.0.0.1:${server.port}`,
+    origin,
     calls,
+    files,
+    answerUploads(answers) {
+      uploadAnswers = answers
+    },
     count: kind => calls.filter(call => call.kind === kind).length,
     bodies: () => calls.filter(call => call.kind === 'create').map(call => call.body),
     script(...next) {
@@ -102,9 +142,17 @@ export function startRunway(): RunwayVendor {
   }
 }
 
+type Place = { fields: { [name: string]: string }; runwayUri: string }
+
+function placeOf(): Place {
+  return sample('upload-place').body as Place
+}
+
 function kindOf(method: string, path: string): RunwayCallSeen['kind'] {
   const creates = /^\/v1\/(text_to_image|image_to_video|text_to_video|image_upscale)$/
   if (method === 'POST' && creates.test(path)) return 'create'
+  if (method === 'POST' && path === '/v1/uploads') return 'place'
+  if (method === 'POST' && path === '/store') return 'store'
   if (method === 'GET' && path === '/v1/organization') return 'organization'
   if (!/^\/v1\/tasks\/[^/]+$/.test(path)) return 'none'
   return method === 'GET' ? 'poll' : method === 'DELETE' ? 'delete' : 'none'
