@@ -5,6 +5,10 @@ import { formatId } from '@/base/ids'
 import { sha256Hex } from '@/base/secrets'
 import type { Db } from '@/db/open'
 import { verify } from '@/domain/ledger'
+import { SCHEDULE } from '@/workers/schedule'
+
+/** Ordered again and again, so one may be under way at any moment. */
+const TIMED = SCHEDULE.map(({ kind }) => `'${kind}'`).join(', ')
 
 /**
  * What must be true of a data folder in which everything has ended, read from the files themselves and
@@ -45,7 +49,7 @@ const QUESTIONS = [
    WHERE job_id IS NOT NULL AND job_id NOT IN (SELECT id FROM jobs)`,
   `SELECT 'attempt ' || id || ' is ' || state AS text FROM attempts WHERE finished_at IS NULL`,
   `SELECT 'task ' || kind || ' is ' || state AS text FROM tasks
-   WHERE state <> 'scheduled' AND kind NOT IN ('keys.note_use', 'database.tidy', 'idempotency.forget')`,
+   WHERE state <> 'scheduled' AND kind NOT IN (${TIMED})`,
   `SELECT 'a delivery is ' || state AS text FROM webhook_deliveries WHERE state <> 'delivered'`,
   `SELECT 'an event of job ' || job_id || ' comes ' || count(*) || ' times' AS text
    FROM events GROUP BY job_id HAVING count(*) <> 1`,

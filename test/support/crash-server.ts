@@ -86,6 +86,7 @@ function vendor({ vendorOrigin, canFind }: CrashServerOptions): Provider {
   }
   return {
     name: 'vendor',
+    isKeyless: true,
     async start({ prompt, numOutputs, params }, ctx) {
       const { reference } = ctx
       const order: VendorOrder = { reference, prompt: prompt ?? '', numOutputs, ...params }
