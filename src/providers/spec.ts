@@ -120,12 +120,7 @@ export type Pending = {
 export type StartResult = Done | Pending
 
 /** What a callback says: which operation, and that polling now is worth it. Its body is never the result. */
-export type CallbackHint = {
-  eventId: string
-  isFinal: boolean
-  /** Which operation it speaks of: what a start whose answer was lost had begun. */
-  operation?: Operation
-}
+export type CallbackHint = { eventId: string; isFinal: boolean }
 
 export type CallbackContext = Pick<ProviderContext, 'nowMs' | 'apiKey' | 'webhookSecret' | 'fetch'>
 
