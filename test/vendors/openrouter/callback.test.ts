@@ -92,7 +92,6 @@ describe('a video is asked to call back', () => {
       const started = await film(ctx)
       if (started.state !== 'pending') throw new Error(started.state)
       expect((await server.callBack('callback-completed', NOW)).status).toBe(200)
-      const { isFinal, operation } = await read(await arrived.promise)
       expect(isFinal).toBe(true)
       // One id is less than an operation is made of: the others of the same start, and what they cost.
       expect(operation).toBeUndefined()
