@@ -6,7 +6,8 @@ export type Lines = {
   downloads: Turnstile
   /**
    * In bytes. Each body gets what it announced, so that pictures of up to 16 MB never wait for it and large
-   * films take turns; one that announces nothing gets the most that it may have.
+   * films take turns. One that announces nothing counts as such a picture: counted as the most that it may
+   * be, two slow ones would keep everybody else waiting for as long as they like.
    */
   memory: Turnstile
   /** Apart from the downloads: bytes in hand are in memory already, and wait for nobody's slow network. */
@@ -16,6 +17,7 @@ export type Lines = {
 /** Sixteen at once fill the network and the disk of a small machine; more would only share them. */
 const AT_ONCE = 16
 const MEMORY_BYTES = 256 * 1024 * 1024
+export const UNANNOUNCED_BYTES = MEMORY_BYTES / AT_ONCE
 
 const all = new WeakMap<Storage, Lines>()
 

@@ -5,7 +5,7 @@ import { LeftLine } from '@/base/turnstile'
 import type { Deps } from '@/deps'
 import type { Output } from '@/providers/spec'
 import { isGif, stillOf } from './gif'
-import { linesOf } from './lines'
+import { linesOf, UNANNOUNCED_BYTES } from './lines'
 import { measureMp4 } from './mp4'
 import { type MediaType, sniff } from './sniff'
 
@@ -71,7 +71,7 @@ async function download(
   }
   // Whoever leaves this line had the connection cut by the same signal.
   const { memory } = linesOf(deps.storage)
-  return await memory.pass(signal, keepBody, announcedBytes(answer) ?? MAX_BYTES)
+  return await memory.pass(signal, keepBody, announcedBytes(answer) ?? UNANNOUNCED_BYTES)
 }
 
 async function ask(deps: Pick<Deps, 'fetch'>, url: string, signal: AbortSignal) {
