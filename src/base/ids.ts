@@ -24,6 +24,9 @@ export type ModelId = Id<'model'>
 export type ProviderId = Id<'provider'>
 export type RouteId = Id<'route'>
 export type TaskId = Id<'task'>
+export type BucketId = Id<'bucket'>
+export type PlanId = Id<'plan'>
+export type SubscriptionId = Id<'subscription'>
 
 /** Public prefixes, CONTRACT section 1. `att_` names an attempt in callback addresses. */
 export const PREFIX = {
@@ -38,6 +41,8 @@ export const PREFIX = {
   model: 'mdl',
   provider: 'prv',
   attempt: 'att',
+  plan: 'pln',
+  subscription: 'sub',
 } as const
 export type PublicKind = keyof typeof PREFIX
 

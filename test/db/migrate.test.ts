@@ -38,7 +38,9 @@ function withRows(db: Db) {
     `INSERT INTO apps (id, name, slug, key_prefix, welcome_grant, rate_limit_per_user, rate_limit_per_app,
        is_enabled, created_at, updated_at) VALUES (1, 'A', 'a', 'a', 0, 30, 1000, 1, 0, 0)`,
   )
-  db.sqlite.run("INSERT INTO realms VALUES (2, 1, 'live', 'sealed')")
+  db.sqlite.run(
+    "INSERT INTO realms (id, app_id, mode, webhook_secret_sealed) VALUES (2, 1, 'live', 'sealed')",
+  )
   db.sqlite.run(
     "INSERT INTO users (id, realm_id, external_id, balance, created_at, updated_at) VALUES (3, 2, 'u', 5, 0, 0)",
   )

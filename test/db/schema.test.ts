@@ -218,6 +218,10 @@ test('a row goes in and comes out with the types that the schema promises', () =
     createdAt: 1,
     updatedAt: 1,
     strategy: 'balanced',
+    timeZone: 'Europe/Paris',
+    monthlyBudgetMicroUsd: 5_000_000,
+    budgetAction: 'warn',
+    lowBalanceThreshold: null,
   }
   const key: schema.ApiKeyRow = {
     id: 3 as KeyId,

@@ -19,6 +19,14 @@ const SMALL_SORTS: { sql: RegExp; because: string }[] = [
     sql: /FROM model_routes r JOIN providers p/,
     because: 'a model has a few routes, and their order is of one table and their filter of two',
   },
+  {
+    sql: /FROM usage_daily_total\s+WHERE .* GROUP BY (model_id|provider)$/,
+    because: 'twenty days have some thousand rows of models and providers, which come by the day',
+  },
+  {
+    sql: /FROM usage_daily\s+WHERE [\s\S]* GROUP BY user_id$/,
+    because: 'a page has a hundred users, and their rows come by the day',
+  },
 ]
 
 type Step = { detail: string }

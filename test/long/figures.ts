@@ -1,3 +1,4 @@
+import { LEDGER_SIMULATION } from '@test/domain/ledger/figure'
 import { buyAtOnce, openMarket, orderAndHangUp, orderOnce, shellAtWork } from '@test/e2e/contention'
 import { crashAtRandom, deathTable, vendorVictim } from '@test/e2e/crash-random'
 import { crashAtEveryStep, killTable, SCENARIOS } from '@test/e2e/crash-steps'
@@ -30,6 +31,7 @@ const problemsOf = (problems: string[]) =>
   problems.length === 0 ? '' : `; ${problems.slice(0, 5)}`
 
 export const FIGURES: readonly Figure[] = [
+  LEDGER_SIMULATION,
   FAULT_MATRIX,
   { name: 'crash: kill -9 at each vendor, at each moment of a start', measure: measureKillMatrix },
   {

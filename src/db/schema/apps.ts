@@ -1,11 +1,15 @@
 import { blob, index, integer, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
-import type { AppId, KeyId, RealmId } from '@/base/ids'
+import type { AppId, KeyId, PlanId, RealmId } from '@/base/ids'
 
 export const REALM_MODES = ['live', 'test'] as const
 export type RealmMode = (typeof REALM_MODES)[number]
 
 export const KEY_KINDS = ['secret', 'publishable'] as const
 export type KeyKind = (typeof KEY_KINDS)[number]
+
+/** What happens at the end of a budget. */
+export const BUDGET_ACTIONS = ['refuse', 'warn'] as const
+export type BudgetAction = (typeof BUDGET_ACTIONS)[number]
 
 /** The tenants. */
 export const apps = sqliteTable('apps', {
@@ -20,6 +24,10 @@ export const apps = sqliteTable('apps', {
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
   strategy: text('strategy'),
+  timeZone: text('time_zone').notNull().default('UTC'),
+  monthlyBudgetMicroUsd: integer('monthly_budget_micro_usd'),
+  budgetAction: text('budget_action', { enum: BUDGET_ACTIONS }).notNull().default('refuse'),
+  lowBalanceThreshold: integer('low_balance_threshold'),
 })
 export type AppRow = typeof apps.$inferSelect
 
@@ -34,6 +42,7 @@ export const realms = sqliteTable(
       .references(() => apps.id),
     mode: text('mode', { enum: REALM_MODES }).notNull(),
     webhookSecretSealed: text('webhook_secret_sealed').notNull(),
+    defaultPlanId: integer('default_plan_id').$type<PlanId>(),
   },
   table => [unique().on(table.appId, table.mode)],
 )

@@ -58,6 +58,7 @@ export const jobs = sqliteTable(
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
     unservedSince: integer('unserved_since'),
+    taken: text('taken'),
   },
   table => [
     foreignKey({
@@ -102,7 +103,7 @@ export const jobOutputs = sqliteTable(
 )
 export type JobOutputRow = typeof jobOutputs.$inferSelect
 
-/** One row for each try of a job at a provider. `operation`, `outputs` and `decision` are JSON. */
+/** One row for each try of a job at a provider. `operation`, `outputs`, `decision` and `usage` are JSON. */
 export const attempts = sqliteTable(
   'attempts',
   {
@@ -126,6 +127,7 @@ export const attempts = sqliteTable(
     decision: text('decision'),
     isPermanent: integer('is_permanent', { mode: 'boolean' }).notNull().default(false),
     retryAt: integer('retry_at'),
+    usage: text('usage'),
   },
   table => [
     unique().on(table.jobId, table.number),

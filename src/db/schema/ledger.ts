@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import {
   foreignKey,
+  index,
   integer,
   primaryKey,
   sqliteTable,
@@ -8,7 +9,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import type { EntryId, HoldId, JobId, RealmId, UserId } from '@/base/ids'
+import type { BucketId, EntryId, HoldId, JobId, RealmId, UserId } from '@/base/ids'
 import { users } from './users'
 
 export const HOLD_STATES = ['open', 'settled', 'voided'] as const
@@ -57,6 +58,7 @@ export const tokenEntries = sqliteTable(
     idempotencyKey: text('idempotency_key'),
     requestHash: text('request_hash'),
     createdAt: integer('created_at').notNull(),
+    bucketId: integer('bucket_id').$type<BucketId>(),
   },
   table => [
     primaryKey({ columns: [table.userId, table.id] }),
@@ -76,3 +78,53 @@ export const tokenEntries = sqliteTable(
   ],
 )
 export type TokenEntryRow = typeof tokenEntries.$inferSelect
+
+/** `expires_at` of a bucket that never expires: the last time that a date can hold. */
+export const NEVER = 8_640_000_000_000_000
+
+/** Grants that are not plain; spent in the order of `expires_at`. */
+export const tokenBuckets = sqliteTable(
+  'token_buckets',
+  {
+    id: integer('id').$type<BucketId>().primaryKey(),
+    realmId: integer('realm_id').$type<RealmId>().notNull(),
+    userId: integer('user_id').$type<UserId>().notNull(),
+    origin: text('origin').notNull(),
+    granted: integer('granted').notNull(),
+    remaining: integer('remaining').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [
+    foreignKey({
+      columns: [table.realmId, table.userId],
+      foreignColumns: [users.realmId, users.id],
+    }),
+    index('token_buckets_spendable')
+      .on(table.userId, table.expiresAt, table.id)
+      .where(sql`${table.remaining} > 0`),
+    index('token_buckets_expiring')
+      .on(table.expiresAt)
+      .where(sql`${table.remaining} > 0 AND ${table.expiresAt} < 8640000000000000`),
+  ],
+)
+export type TokenBucketRow = typeof tokenBuckets.$inferSelect
+
+/** What a hold took from which bucket, and what came back. */
+export const holdParts = sqliteTable(
+  'hold_parts',
+  {
+    holdId: integer('hold_id')
+      .$type<HoldId>()
+      .notNull()
+      .references(() => holds.id),
+    bucketId: integer('bucket_id')
+      .$type<BucketId>()
+      .notNull()
+      .references(() => tokenBuckets.id),
+    amount: integer('amount').notNull(),
+    returned: integer('returned').notNull().default(0),
+  },
+  table => [primaryKey({ columns: [table.holdId, table.bucketId] })],
+)
+export type HoldPartRow = typeof holdParts.$inferSelect

@@ -31,6 +31,7 @@ export const users = sqliteTable(
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
     erasedAt: integer('erased_at'),
+    bucketed: integer('bucketed').notNull().default(0),
   },
   // Unique already by `id`: this is what the composite references of other tables point to.
   table => [unique().on(table.realmId, table.id)],

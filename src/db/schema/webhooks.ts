@@ -5,13 +5,14 @@ import { realms } from './apps'
 export const DELIVERY_STATES = ['pending', 'delivered', 'dead'] as const
 export type DeliveryState = (typeof DELIVERY_STATES)[number]
 
-/** Facts that somebody may listen to, in the order in which they happened. */
+/** Facts that somebody may listen to, in the order in which they happened. `data` is JSON, of those about no job. */
 export const events = sqliteTable('events', {
   id: integer('id').$type<EventId>().primaryKey(),
   realmId: integer('realm_id').$type<RealmId>().notNull(),
   type: text('type').notNull(),
   jobId: integer('job_id').$type<JobId>(),
   createdAt: integer('created_at').notNull(),
+  data: text('data'),
 })
 export type EventRow = typeof events.$inferSelect
 

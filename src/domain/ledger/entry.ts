@@ -1,4 +1,4 @@
-import type { EntryId, HoldId, JobId, RealmId, UserId } from '@/base/ids'
+import type { BucketId, EntryId, HoldId, JobId, RealmId, UserId } from '@/base/ids'
 import { command } from '@/db/statements'
 import type { Tx } from '@/db/write'
 
@@ -10,6 +10,11 @@ export const ENTRY_TYPES = [
   'GENERATION_REFUND',
   'ADMIN_ADJUSTMENT',
   'EXPIRY',
+  'FEATURE_DEBIT',
+  'FEATURE_REFUND',
+  'CLAWBACK',
+  'DEBT',
+  'DEBT_PAYMENT',
 ] as const
 export type EntryType = (typeof ENTRY_TYPES)[number]
 
@@ -23,6 +28,8 @@ export type NewEntry = {
   description: string
   holdId?: HoldId
   jobId?: JobId
+  /** The one bucket that it filled, or took from. What a hold took from which stands in its parts. */
+  bucketId?: BucketId | null
   source?: { name: string; id: string }
   idempotency?: { key: string; hash: string }
 }
@@ -37,16 +44,17 @@ const insert = command<{
   description: string
   holdId: number | null
   jobId: number | null
+  bucketId: number | null
   source: string | null
   sourceId: string | null
   key: string | null
   hash: string | null
   now: number
 }>(
-  `INSERT INTO token_entries (user_id, id, realm_id, amount, balance_after, type, hold_id, job_id, source,
-     source_id, description, idempotency_key, request_hash, created_at)
-   VALUES ($userId, $id, $realmId, $amount, $balanceAfter, $type, $holdId, $jobId, $source, $sourceId,
-     $description, $key, $hash, $now)`,
+  `INSERT INTO token_entries (user_id, id, realm_id, amount, balance_after, type, hold_id, job_id, bucket_id,
+     source, source_id, description, idempotency_key, request_hash, created_at)
+   VALUES ($userId, $id, $realmId, $amount, $balanceAfter, $type, $holdId, $jobId, $bucketId, $source,
+     $sourceId, $description, $key, $hash, $now)`,
 )
 
 /** The only way into the ledger. Called right after the balance moved, in the same write. */
@@ -62,6 +70,7 @@ export function append(tx: Tx, entry: NewEntry): EntryId {
     description: entry.description,
     holdId: entry.holdId ?? null,
     jobId: entry.jobId ?? null,
+    bucketId: entry.bucketId ?? null,
     source: entry.source?.name ?? null,
     sourceId: entry.source?.id ?? null,
     key: entry.idempotency?.key ?? null,

@@ -3,30 +3,27 @@ import type { HoldId, JobId, RealmId, UserId } from '@/base/ids'
 import { invariant } from '@/base/invariant'
 import { query, returning } from '@/db/statements'
 import type { Tx } from '@/db/write'
+import { move } from './account'
 import { append } from './entry'
+import { giveBackParts } from './give-back'
 
-type Hold = { id: HoldId; realmId: RealmId; userId: UserId; amount: number }
+type Hold = { id: HoldId; realmId: RealmId; userId: UserId; amount: number; hasParts: 0 | 1 }
 
+// Whether there are parts is asked along the way, and only where something comes back: a hold of plain
+// tokens costs no statement more than it would without buckets.
 const close = returning<
   { jobId: number; purpose: string; state: string; settled: number; now: number },
   Hold
 >(
   `UPDATE holds SET state = $state, settled_amount = min($settled, amount), resolved_at = $now
    WHERE job_id = $jobId AND purpose = $purpose AND state = 'open'
-   RETURNING id, realm_id AS realmId, user_id AS userId, amount`,
+   RETURNING id, realm_id AS realmId, user_id AS userId, amount,
+     CASE WHEN settled_amount < amount
+       THEN EXISTS (SELECT 1 FROM hold_parts p WHERE p.hold_id = holds.id) ELSE 0 END AS hasParts`,
 )
 
 const exists = query<{ jobId: number; purpose: string }, { id: number }>(
   'SELECT id FROM holds WHERE job_id = $jobId AND purpose = $purpose',
-)
-
-const giveBack = returning<
-  { realmId: number; userId: number; amount: number; refund: number },
-  { balance: number }
->(
-  `UPDATE users SET reserved = reserved - $amount, balance = balance + $refund
-   WHERE realm_id = $realmId AND id = $userId
-   RETURNING balance`,
 )
 
 /** The work was done: keeps `amount` of what was held, never more, and gives the rest back. Answers the rest. */
@@ -60,15 +57,15 @@ function resolve(
   const { realmId, userId, amount } = hold
   invariant(settled <= amount, 'a hold is never settled for more than it held')
   const refund = amount - settled
-  const after = giveBack.get(tx, { realmId, userId, amount, refund })
-  invariant(after, 'the user of a hold exists')
+  const bucketed = hold.hasParts ? giveBackParts(tx, hold, hold, refund) : 0
+  const balanceAfter = move(tx, hold, { balance: refund, reserved: -amount, bucketed })
   if (refund > 0) {
     append(tx, {
       realmId,
       userId,
       type: 'GENERATION_REFUND',
       amount: refund,
-      balanceAfter: after.balance,
+      balanceAfter,
       holdId: hold.id,
       jobId,
       description:

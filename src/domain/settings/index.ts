@@ -1,2 +1,2 @@
 export { loadSecretKey, proveSecretKey, SecretKeyError } from './secret-key'
-export { type Setting, saveSetting, settingOf } from './setting'
+export { readSetting, type Setting, saveSetting, settingOf } from './setting'

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Db } from '@/db/open'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Deps } from '@/deps'
@@ -25,6 +26,13 @@ export function settingOf<T>(deps: Pick<Deps, 'db' | 'cache' | 'log'>, setting: 
     deps.log.warn('a setting cannot be read and is left aside', { setting: setting.name })
     return setting.usual
   })
+}
+
+/** Without the cache, for a verb that has only a transaction and seldom asks. */
+export function readSetting<T>(from: Tx | Db, setting: Setting<T>): T {
+  const row = select.get(from, { name: setting.name })
+  const read = row && setting.schema.safeParse(parse(row.value))
+  return read?.success ? read.data : setting.usual
 }
 
 /** Null: back to the usual. The caller has checked the value, and empties the cache. */

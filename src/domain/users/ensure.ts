@@ -1,6 +1,7 @@
 import type { UserId } from '@/base/ids'
 import { invariant } from '@/base/invariant'
 import type { Secrets } from '@/base/secrets'
+import type { Db } from '@/db/open'
 import { command, query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Realm } from '@/deps'
@@ -48,13 +49,14 @@ export function ensure(tx: Tx, secrets: Secrets, input: NewUser): { user: User; 
     now: tx.now,
   })
   insertIdentity.run(tx, { realmId: realm.id, subject: externalId, userId: id, now: tx.now })
-  const isWelcome = input.mayHaveWelcomeGrant && realm.welcomeGrant > 0
-  if (isWelcome && !hadOneBefore(tx, secrets, realm, externalId)) {
+  const welcome = welcomeOf(tx, secrets, input)
+  if (welcome > 0) {
     grant(tx, {
       realmId: realm.id,
       userId: id,
-      amount: realm.welcomeGrant,
+      amount: welcome,
       type: 'GRANT',
+      origin: 'welcome',
       description: 'welcome grant',
       source: { name: 'welcome', id: String(id) },
     })
@@ -69,9 +71,22 @@ export function erasedMark(secrets: Secrets, realm: Realm, externalId: string): 
   return new Uint8Array(secrets.hmac('erased-users', `${realm.id}:${externalId}`))
 }
 
-function hadOneBefore(tx: Tx, secrets: Secrets, realm: Realm, externalId: string): boolean {
+/** What somebody whom nobody has seen yet would be given when made. */
+export function welcomeOf(from: Tx | Db, secrets: Secrets, input: NewUser): number {
+  const { realm, externalId, mayHaveWelcomeGrant } = input
+  if (!mayHaveWelcomeGrant || realm.welcomeGrant === 0) return 0
+  return hadOneBefore(from, secrets, realm, externalId) ? 0 : realm.welcomeGrant
+}
+
+/** Whether somebody of this id was here and had themselves erased. */
+export function hadOneBefore(
+  from: Tx | Db,
+  secrets: Secrets,
+  realm: Realm,
+  externalId: string,
+): boolean {
   const marks = secrets.hmacs('erased-users', `${realm.id}:${externalId}`)
   return marks.some(
-    mark => wasErased.get(tx, { realmId: realm.id, hash: new Uint8Array(mark) }) !== null,
+    mark => wasErased.get(from, { realmId: realm.id, hash: new Uint8Array(mark) }) !== null,
   )
 }

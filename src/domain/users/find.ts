@@ -2,13 +2,16 @@ import type { RealmId, UserId } from '@/base/ids'
 import type { Db } from '@/db/open'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
+import { dueOf } from '@/domain/ledger'
 
 export type User = {
   id: UserId
   realmId: RealmId
   externalId: string | null
+  /** What can be spent: what has expired is not in it. */
   balance: number
   reserved: number
+  bucketed: number
   totalJobs: number
   successfulJobs: number
   /** JSON, as it was checked when it came in. */
@@ -17,7 +20,7 @@ export type User = {
   createdAt: number
 }
 
-const COLUMNS = `u.id, u.realm_id AS realmId, u.external_id AS externalId, u.balance, u.reserved,
+const COLUMNS = `u.id, u.realm_id AS realmId, u.external_id AS externalId, u.balance, u.reserved, u.bucketed,
   u.total_jobs AS totalJobs, u.successful_jobs AS successfulJobs, u.metadata, u.is_active AS isActive,
   u.created_at AS createdAt`
 
@@ -38,11 +41,11 @@ const newest = query<{ realmId: number; before: number; limit: number }, User>(
 )
 
 export function findByExternalId(from: Db | Tx, realmId: RealmId, externalId: string): User | null {
-  return byExternalId.get(from, { realmId, externalId })
+  return asOfNow(from, byExternalId.get(from, { realmId, externalId }))
 }
 
 export function findById(from: Db | Tx, realmId: RealmId, id: UserId): User | null {
-  return byId.get(from, { realmId, id })
+  return asOfNow(from, byId.get(from, { realmId, id }))
 }
 
 /** Newest first; erased people are gone from it. */
@@ -51,5 +54,11 @@ export function listUsers(
   realmId: RealmId,
   page: { before: number; limit: number },
 ): User[] {
-  return newest.all(db, { realmId, ...page })
+  return newest.all(db, { realmId, ...page }).map(user => asOfNow(db, user))
+}
+
+/** What has expired in the meantime may have no entry yet, and a read writes none. */
+function asOfNow<T extends User | null>(from: Db | Tx, user: T): T {
+  if (user && user.bucketed > 0) user.balance -= dueOf(from, user.id)
+  return user
 }

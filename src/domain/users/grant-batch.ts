@@ -1,14 +1,24 @@
-import { AppError, invalidInput } from '@/base/errors'
+import { AppError, type InputProblem, invalidInput } from '@/base/errors'
 import { formatId } from '@/base/ids'
 import { write } from '@/db/write'
 import type { Actor, Deps, Realm } from '@/deps'
 import { record } from '@/domain/audit'
-import { type Entry, entriesByKeyPrefix, grant } from '@/domain/ledger'
+import { debtPaidBy, type Entry, entriesByKeyPrefix, grant, type Origin } from '@/domain/ledger'
 import { ensure } from './ensure'
+import { givenAs } from './given-as'
 
-export type BatchGrant = { externalId: string; amount: number; reason: string }
+export type BatchGrant = {
+  externalId: string
+  amount: number
+  reason: string
+  /** Absent: bought. */
+  origin?: Origin | undefined
+  /** Milliseconds; absent: never. */
+  expiresAt?: number | undefined
+}
 export type BatchAnswer = {
-  entries: Pick<Entry, 'id' | 'amount' | 'balanceAfter'>[]
+  /** `balanceAfter` is that of the grant; a debt that it paid at once is taken off after it. */
+  entries: (Pick<Entry, 'id' | 'amount' | 'balanceAfter'> & { debtPaid: number })[]
   isReplay: boolean
 }
 
@@ -28,7 +38,10 @@ export async function grantBatch(
     const kept = prefix ? entriesByKeyPrefix(tx, prefix) : []
     if (kept[0]) {
       if (kept[0].requestHash !== idempotency?.hash) throw new AppError('idempotency_mismatch')
-      return { entries: kept, isReplay: true }
+      return {
+        entries: kept.map(entry => ({ ...entry, debtPaid: debtPaidBy(tx, entry.id) })),
+        isReplay: true,
+      }
     }
     const entries = grants.map((item, index) => {
       const { user } = ensure(tx, deps.secrets, {
@@ -42,12 +55,17 @@ export async function grantBatch(
           realmId: realm.id,
           userId: user.id,
           amount: item.amount,
-          type: 'GRANT',
+          ...givenAs(tx.now, { ...item, type: 'GRANT' }),
           description: item.reason,
           ...(key && idempotency ? { idempotency: { key, hash: idempotency.hash } } : {}),
         }),
       )
-      return { id: made.entryId, amount: item.amount, balanceAfter: made.newBalance }
+      return {
+        id: made.entryId,
+        amount: item.amount,
+        balanceAfter: made.previousBalance + item.amount,
+        debtPaid: made.debtPaid,
+      }
     })
     const total = grants.reduce((sum, item) => sum + item.amount, 0)
     record(tx, actor, 'tokens.batch', formatId('app', realm.appId), {
@@ -71,9 +89,12 @@ function grantAt<T>(index: number, act: () => T): T {
   try {
     return act()
   } catch (error) {
-    if (error instanceof AppError && error.code === 'invalid_input') {
-      throw invalidInput(`grants.${index}.amount`, 'would lift the balance too high')
-    }
+    const [problem] = error instanceof AppError ? problemsOf(error) : []
+    if (problem) throw invalidInput(`grants.${index}.${problem.path}`, problem.message)
     throw error
   }
+}
+
+function problemsOf(error: AppError): InputProblem[] {
+  return error.code === 'invalid_input' ? (error.detail.details as InputProblem[]) : []
 }

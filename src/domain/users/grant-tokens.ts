@@ -3,12 +3,15 @@ import { type EntryId, formatId } from '@/base/ids'
 import { write } from '@/db/write'
 import type { Actor, Deps, Realm } from '@/deps'
 import { record } from '@/domain/audit'
-import { entryByKey, grant } from '@/domain/ledger'
+import { debtPaidBy, entryByKey, grant } from '@/domain/ledger'
 import { ensure } from './ensure'
+import { type GivenAs, givenAs } from './given-as'
 
 export type GrantAnswer = {
   previousBalance: number
   amountAdded: number
+  /** What of it went to an earlier debt at once. */
+  debtPaid: number
   newBalance: number
   entryId: EntryId
   isReplay: boolean
@@ -22,11 +25,10 @@ export async function grantTokens(
   deps: Deps,
   actor: Actor,
   realm: Realm,
-  input: {
+  input: GivenAs & {
     externalId: string
     amount: number
     reason: string
-    type: 'GRANT' | 'BONUS'
     idempotency: { key: string; hash: string } | null
   },
 ): Promise<GrantAnswer> {
@@ -40,26 +42,34 @@ export async function grantTokens(
     const kept = key ? entryByKey(tx, key) : null
     if (kept) {
       if (kept.requestHash !== input.idempotency?.hash) throw new AppError('idempotency_mismatch')
+      const debtPaid = debtPaidBy(tx, kept.id)
       return {
         previousBalance: kept.balanceAfter - kept.amount,
         amountAdded: kept.amount,
-        newBalance: kept.balanceAfter,
+        debtPaid,
+        newBalance: kept.balanceAfter - debtPaid,
         entryId: kept.id,
         isReplay: true,
       }
     }
+    // Only now: a grant that is repeated after its tokens have expired is still the same grant.
+    const as = givenAs(tx.now, input)
     const made = grant(tx, {
       realmId: realm.id,
       userId: user.id,
       amount: input.amount,
-      type: input.type,
+      ...as,
       description: input.reason,
       ...(key && input.idempotency ? { idempotency: { key, hash: input.idempotency.hash } } : {}),
     })
-    record(tx, actor, 'tokens.grant', formatId('user', user.id), { amount: input.amount })
+    record(tx, actor, 'tokens.grant', formatId('user', user.id), {
+      amount: input.amount,
+      origin: as.origin,
+    })
     return {
       previousBalance: made.previousBalance,
       amountAdded: input.amount,
+      debtPaid: made.debtPaid,
       newBalance: made.newBalance,
       entryId: made.entryId,
       isReplay: false,

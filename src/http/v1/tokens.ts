@@ -12,13 +12,28 @@ import { operation } from '../operation'
 import { beforeOf, pageOf } from '../page'
 import { mustBeAbout, pathUser } from '../path-user'
 import { presentEntry } from '../present'
-import { EntryBody, ExternalId, IdempotencyKey, listOf, PageQuery, time } from '../schemas'
+import {
+  EntryBody,
+  ExternalId,
+  IdempotencyKey,
+  listOf,
+  MAX_TOKENS,
+  PageQuery,
+  reason,
+  TimeInput,
+  time,
+} from '../schemas'
 import { makeUserToken } from '../user-token'
 
-const MAX_GRANT = 1_000_000_000
 const MAX_BATCH = 1_000
-const amount = z.int().min(1).max(MAX_GRANT)
-const reason = z.string().min(1).max(500)
+const amount = z.int().min(1).max(MAX_TOKENS)
+const origin = z
+  .enum(ledger.ORIGINS)
+  .optional()
+  .meta({ description: 'Where they come from; `purchase` unless `type` is `bonus`.' })
+const expiresAt = TimeInput.optional().meta({
+  description: 'When what is left of them is gone. Bought tokens never expire.',
+})
 const secretForUser = { keys: 'secret', user: 'none', counts: 'change' } as const
 
 const GrantBody = z
@@ -26,6 +41,7 @@ const GrantBody = z
     external_id: z.string(),
     previous_balance: z.int(),
     amount_added: z.int(),
+    debt_paid: z.int().meta({ description: 'What of it went to an earlier debt at once.' }),
     new_balance: z.int(),
     transaction_id: z.string(),
   })
@@ -43,6 +59,8 @@ export const GRANT_TOKENS = operation({
       amount,
       reason,
       type: z.enum(['grant', 'bonus']).default('grant'),
+      origin,
+      expires_at: expiresAt,
       idempotency_key: IdempotencyKey.optional(),
     })
     .meta({ id: 'GrantTokensRequest' }),
@@ -62,7 +80,15 @@ export const GRANT_BATCH = operation({
     .strictObject({
       grants: z
         .array(
-          z.strictObject({ external_id: ExternalId, amount, reason }).meta({ id: 'BatchGrant' }),
+          z
+            .strictObject({
+              external_id: ExternalId,
+              amount,
+              reason,
+              origin,
+              expires_at: expiresAt,
+            })
+            .meta({ id: 'BatchGrant' }),
         )
         .min(1)
         .max(MAX_BATCH),
@@ -157,6 +183,8 @@ async function grant({ deps }: HttpDeps, call: Call<typeof GRANT_TOKENS>) {
     amount: body.amount,
     reason: body.reason,
     type: body.type === 'bonus' ? 'BONUS' : 'GRANT',
+    origin: body.origin,
+    expiresAt: msOf(body.expires_at),
     idempotency: idempotencyOf(call.request, body),
   })
   return {
@@ -166,6 +194,7 @@ async function grant({ deps }: HttpDeps, call: Call<typeof GRANT_TOKENS>) {
       external_id: externalId,
       previous_balance: answer.previousBalance,
       amount_added: answer.amountAdded,
+      debt_paid: answer.debtPaid,
       new_balance: answer.newBalance,
       transaction_id: formatId('entry', answer.entryId),
     },
@@ -179,6 +208,8 @@ async function grantBatch({ deps }: HttpDeps, call: Call<typeof GRANT_BATCH>) {
     externalId: item.external_id,
     amount: item.amount,
     reason: item.reason,
+    origin: item.origin,
+    expiresAt: msOf(item.expires_at),
   }))
   const idempotency = idempotencyOf(call.request, body)
   const answer = await users.grantBatch(
@@ -198,11 +229,16 @@ async function grantBatch({ deps }: HttpDeps, call: Call<typeof GRANT_BATCH>) {
         external_id: grants[index]?.externalId ?? '',
         previous_balance: entry.balanceAfter - entry.amount,
         amount_added: entry.amount,
-        new_balance: entry.balanceAfter,
+        debt_paid: entry.debtPaid,
+        new_balance: entry.balanceAfter - entry.debtPaid,
         transaction_id: formatId('entry', entry.id),
       })),
     },
   }
+}
+
+function msOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text)
 }
 
 function list({ deps }: HttpDeps, call: Call<typeof LIST_ENTRIES>) {

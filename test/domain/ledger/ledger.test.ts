@@ -123,7 +123,7 @@ describe('a hold', () => {
     const userId = await userWith(rig, 12)
     const { jobId, left } = await heldJob(rig, userId, 5)
     expect(left).toBe(7)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 7, reserved: 5 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 7, reserved: 5 })
     expect(listEntries(rig.db, rig.realmId, userId, ALL)[0]).toMatchObject({
       amount: -5,
       balanceAfter: 7,
@@ -137,7 +137,7 @@ describe('a hold', () => {
     using rig = await ledgerRig()
     const userId = await userWith(rig, 5)
     expect((await heldJob(rig, userId, 5)).left).toBe(0)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 0, reserved: 5 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 0, reserved: 5 })
     expectLedgerInOrder(rig)
   })
 
@@ -224,7 +224,7 @@ describe('a hold', () => {
     )
     expect(told.filter(one => one === 'held')).toHaveLength(50)
     expect(told.filter(one => one === 'insufficient_tokens')).toHaveLength(150)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 0, reserved: 150 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 0, reserved: 150 })
     expectLedgerInOrder(rig)
   })
 
@@ -243,7 +243,7 @@ describe('a hold', () => {
       }),
     )
     await expect(again).rejects.toThrow('UNIQUE')
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 45, reserved: 5 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 45, reserved: 5 })
     expectLedgerInOrder(rig)
   })
 })
@@ -254,7 +254,7 @@ describe('the end of a hold', () => {
     const userId = await userWith(rig, 10)
     const { jobId } = await heldJob(rig, userId, 6)
     expect(await settled(rig, jobId, 6)).toBe(0)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 4, reserved: 0 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 4, reserved: 0 })
     expect(listEntries(rig.db, rig.realmId, userId, ALL).map(entry => entry.type)).toEqual([
       'GENERATION_DEBIT',
       'GRANT',
@@ -267,7 +267,7 @@ describe('the end of a hold', () => {
     const userId = await userWith(rig, 10)
     const { jobId } = await heldJob(rig, userId, 6)
     expect(await settled(rig, jobId, 2)).toBe(4)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 8, reserved: 0 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 8, reserved: 0 })
     expect(listEntries(rig.db, rig.realmId, userId, ALL)[0]).toMatchObject({
       amount: 4,
       balanceAfter: 8,
@@ -292,7 +292,7 @@ describe('the end of a hold', () => {
     const userId = await userWith(rig, 10)
     const { jobId } = await heldJob(rig, userId, 6)
     expect(await write(rig.db, tx => voidHold(tx, jobId, PURPOSE))).toBe(6)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 10, reserved: 0 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 10, reserved: 0 })
   })
 
   for (const [first, second] of [
@@ -330,7 +330,7 @@ describe('the end of a hold', () => {
     const lost = answers.filter(answer => answer.status === 'rejected')
     expect(lost).toHaveLength(49)
     expect(lost.every(answer => answer.reason instanceof Superseded)).toBe(true)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 10, reserved: 0 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 10, reserved: 0 })
   })
 
   test('each purpose of a job resolves by itself', async () => {
@@ -348,7 +348,7 @@ describe('the end of a hold', () => {
       }),
     )
     expect(await write(rig.db, tx => voidHold(tx, jobId, 'upscale'))).toBe(4)
-    expect(balanceOf(rig.db, rig.realmId, userId)).toEqual({ available: 14, reserved: 6 })
+    expect(balanceOf(rig.db, rig.realmId, userId)).toMatchObject({ available: 14, reserved: 6 })
     expect(await settled(rig, jobId, 6)).toBe(0)
     expectLedgerInOrder(rig)
   })

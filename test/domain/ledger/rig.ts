@@ -1,4 +1,5 @@
-import { testDb } from '@test/support/test-db'
+import { join } from 'node:path'
+import { openTestDb, temporaryFolder, testDb } from '@test/support/test-db'
 import type { Clock } from '@/base/clock'
 import type { AppId, EntryId, JobId, RealmId, UserId } from '@/base/ids'
 import type { Db } from '@/db/open'
@@ -21,11 +22,14 @@ export async function ledgerRig(options: { clock?: Clock } = {}): Promise<Ledger
 export function aRealm(tx: Tx, slug: string): RealmId {
   const appId = tx.id<AppId>()
   const realmId = tx.id<RealmId>()
-  tx.db.sqlite.run("INSERT INTO apps VALUES (?1, ?2, ?2, 'pm', 0, 30, 1000, 1, 0, 0, NULL)", [
-    appId,
-    slug,
-  ])
-  tx.db.sqlite.run("INSERT INTO realms VALUES (?, ?, 'live', 'sealed')", [realmId, appId])
+  tx.db.sqlite.run(
+    "INSERT INTO apps (id, name, slug, key_prefix, welcome_grant, rate_limit_per_user, rate_limit_per_app, is_enabled, created_at, updated_at) VALUES (?1, ?2, ?2, 'pm', 0, 30, 1000, 1, 0, 0)",
+    [appId, slug],
+  )
+  tx.db.sqlite.run(
+    "INSERT INTO realms (id, app_id, mode, webhook_secret_sealed) VALUES (?, ?, 'live', 'sealed')",
+    [realmId, appId],
+  )
   return realmId
 }
 
@@ -69,8 +73,22 @@ export function endJob(tx: Tx, id: JobId, refunded: number): void {
 
 /** All money of the database, byte for byte, to prove that nothing changed. */
 export function snapshot(db: Db): string {
-  const tables = ['users', 'holds', 'token_entries', 'jobs']
+  const tables = ['users', 'holds', 'hold_parts', 'token_buckets', 'token_entries', 'jobs']
   return JSON.stringify(
-    tables.map(table => db.sqlite.query(`SELECT * FROM ${table} ORDER BY id`).all()),
+    tables.map(table => db.sqlite.query(`SELECT * FROM ${table} ORDER BY 1, 2`).all()),
   )
+}
+
+/** A copy without triggers and without the unique rules of the ledger, so that anything can be planted. */
+export function unguardedCopy(db: Db): Db {
+  const path = join(temporaryFolder(), 'copy.db')
+  db.sqlite.run('VACUUM INTO ?', [path])
+  const copy = openTestDb(path)
+  const guards = copy.sqlite
+    .query(
+      "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR name LIKE 'token_entries_by_%'",
+    )
+    .all() as { type: string; name: string }[]
+  for (const guard of guards) copy.sqlite.run(`DROP ${guard.type} ${guard.name}`)
+  return copy
 }

@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
-import { openTestDb, temporaryFolder } from '@test/support/test-db'
 import type { JobId, UserId } from '@/base/ids'
 import type { Db } from '@/db/open'
 import { write } from '@/db/write'
 import { type Difference, hold, settle, verify, voidHold } from '@/domain/ledger'
-import { aJob, aUser, endJob, type LedgerRig, ledgerRig } from './rig'
+import { aJob, aUser, endJob, type LedgerRig, ledgerRig, unguardedCopy } from './rig'
 
 const PURPOSE = 'generate'
 
@@ -45,20 +43,6 @@ async function honestBook(rig: LedgerRig): Promise<Book> {
     endJob(tx, jobs.free, 0)
     return { user, other, jobs }
   })
-}
-
-/** A copy without triggers and without the unique rules of the ledger, so that anything can be planted. */
-function unguardedCopy(db: Db): Db {
-  const path = join(temporaryFolder(), 'copy.db')
-  db.sqlite.run('VACUUM INTO ?', [path])
-  const copy = openTestDb(path)
-  const guards = copy.sqlite
-    .query(
-      "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR name LIKE 'token_entries_by_%'",
-    )
-    .all() as { type: string; name: string }[]
-  for (const guard of guards) copy.sqlite.run(`DROP ${guard.type} ${guard.name}`)
-  return copy
 }
 
 /** The entry of a hold, and what it was about. */

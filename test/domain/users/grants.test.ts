@@ -175,7 +175,12 @@ describe('a batch of grants', () => {
     const again = await batch(realm, grants, KEY)
     expect(first.entries).toHaveLength(1_000)
     expect(again.isReplay).toBe(true)
-    const bare = again.entries.map(({ id, amount, balanceAfter }) => ({ id, amount, balanceAfter }))
+    const bare = again.entries.map(({ id, amount, balanceAfter, debtPaid }) => ({
+      id,
+      amount,
+      balanceAfter,
+      debtPaid,
+    }))
     expect(bare).toEqual(first.entries)
     const total = listUsers(deps.db, realm.id, ALL).reduce((sum, user) => sum + user.balance, 0)
     expect(total).toBe((1_000 * 1_001) / 2)
