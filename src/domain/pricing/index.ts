@@ -1,1 +1,7 @@
-export { type Quote, quote } from './quote'
+export { type Ended, finalPrice, type MeasuredOutput } from './final-price'
+export type { Step, Usage } from './price'
+export { featurePrice, type Quote, quote } from './quote'
+export { MAX_TOKENS } from './rule'
+export { HUB } from './rules'
+export { type Pricing, removeRule, setRule, tryRule } from './set-rule'
+export { findPrice, listPrices, type PriceView } from './view'
