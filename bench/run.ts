@@ -10,6 +10,8 @@ import { benchDrain } from './drain'
 import { benchGenerate } from './generate'
 import { benchGetJob } from './get-job'
 import { benchLatency } from './latency'
+import { benchLedger } from './ledger'
+import { benchLimits } from './limits'
 import { benchOverhead } from './overhead'
 
 const isShort = process.argv.includes('--short')
@@ -32,6 +34,9 @@ for (const runner of ['paused', 'on']) {
 }
 const read = await benchGetJob(rounds, durationMs)
 mark('get a job against the limit', read, read >= 0.5, 'at least 0.5')
+const limits = await benchLimits(rounds, durationMs)
+const limited = limits['limited, runner paused, 64 conn'] ?? 0
+mark('generate with buckets, a plan and caps', limited, limited >= 0.7, 'at least 0.7')
 const latency = await benchLatency(isShort ? 50 : 300)
 mark('POST to succeeded, ms', latency, latency < 10, 'under 10')
 const [alone] = await benchOverhead(isShort ? 60 : 300)
@@ -45,6 +50,8 @@ const cold = await benchColdStart(executable, isShort ? 3 : 7)
 mark('cold start, ms', cold, cold < 300, 'under 300')
 const big = await benchBigTable(isShort ? 100_000 : 1_000_000, rounds, durationMs)
 mark('generate beside a million jobs', big, big >= 0.85, 'at least 0.85')
+const ledger = await benchLedger(isShort ? 100_000 : 1_000_000)
+mark('ledger verify, ms', ledger.ms, ledger.ms < 5_000, 'under 5000')
 
 if (misses.length > 0) {
   console.log(`${misses.length} missed:\n${misses.join('\n')}`)

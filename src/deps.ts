@@ -6,6 +6,7 @@ import type { Log } from './base/log'
 import type { SafeFetch } from './base/safe-fetch'
 import type { Secrets } from './base/secrets'
 import type { Db } from './db/open'
+import type { BudgetAction } from './db/schema'
 import type { Registry } from './providers/registry'
 import type { Lanes } from './queue/lanes'
 import type { Storage } from './storage/spec'
@@ -35,6 +36,14 @@ export type Realm = {
   appId: AppId
   appSlug: string
   welcomeGrant: number
+  /** IANA name: where the app's days and months begin. */
+  timeZone: string
+  /** What its live jobs may cost in a month, micro-USD; null: no budget of its own. */
+  monthlyBudgetMicroUsd: number | null
+  /** What happens at the end of that. */
+  budgetAction: BudgetAction
+  /** A user who falls below so many tokens is worth an event; null: nobody wants to know. */
+  lowBalanceThreshold: number | null
 }
 
 /** Who does something, for the audit log. */

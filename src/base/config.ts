@@ -1,6 +1,8 @@
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { parseAllowedDestinations } from './address'
+import { checkDestination } from './destination'
+import { microUsdOf } from './usd'
 
 /**
  * The environment: what one process needs to start. Everything is optional, and this file is its only
@@ -19,6 +21,10 @@ export type Config = {
   /** Calls a minute from one address without a valid key. */
   addressRateLimit: number
   allowPrivateDestinations: string[]
+  /** What live jobs of all apps may cost in a calendar month, micro-USD, UTC; null: no budget. */
+  monthlyBudgetMicroUsd: number | null
+  /** Who runs the hub hears of budgets there; null: nobody is told, and the log has it. */
+  operatorWebhook: { url: string; secret: string } | null
   /** Keys of vendors by the name of their variable; only those that are set. */
   providerKeys: { readonly [variable: string]: string }
   /** Variables that a later version reads and this one does not, as found: said at the start. */
@@ -58,6 +64,16 @@ const rootKey = (text: string) => {
   return bytes.length === 32 ? new Uint8Array(bytes) : null
 }
 
+const LEAST_SECRET_BYTES = 24
+
+/** As `sign` of the webhooks takes it. What is not base64 would be read as a shorter secret, in silence. */
+const isSigningSecret = (text: string) => {
+  const encoded = text.replace(/^whsec_/, '')
+  const bytes = Buffer.from(encoded, 'base64')
+  const isBase64 = bytes.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '')
+  return isBase64 && bytes.length >= LEAST_SECRET_BYTES
+}
+
 /** What each variable takes, in words: the sentence of the error and of `.env.example`. */
 export const VARIABLES = {
   PORT: 'a port number from 0 to 65535 (0: any free one)',
@@ -70,6 +86,10 @@ export const VARIABLES = {
   LOG_LEVEL: 'debug, info, warn or error',
   API_RATE_LIMIT_PER_MINUTE: 'a whole number of at least 1',
   ALLOW_PRIVATE_DESTINATIONS: 'host names, host:port or CIDR ranges, separated by commas',
+  MONTHLY_BUDGET_USD: 'an amount of US dollars, such as 250 or 99.50',
+  OPERATOR_WEBHOOK_URL:
+    'a public https address, or a host of ALLOW_PRIVATE_DESTINATIONS; it needs WEBHOOK_SECRET',
+  WEBHOOK_SECRET: 'at least 24 bytes as base64, with or without whsec_ (openssl rand -base64 32)',
 } as const
 
 /** It travels in a header: a line break or a letter beyond ASCII can only be a mistake of copying. */
@@ -93,6 +113,13 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   API_RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(60),
   ALLOW_PRIVATE_DESTINATIONS: list.refine(areDestinations),
+  MONTHLY_BUDGET_USD: z
+    .string()
+    .refine(text => microUsdOf(text) !== null)
+    .optional(),
+  // Its host is judged below, when it is known which private ones are allowed.
+  OPERATOR_WEBHOOK_URL: z.string().optional(),
+  WEBHOOK_SECRET: z.string().refine(isSigningSecret).optional(),
 } satisfies Record<keyof typeof VARIABLES, z.ZodType>)
 
 const Keys = (names: string[]) =>
@@ -100,8 +127,6 @@ const Keys = (names: string[]) =>
 
 /** Named by the documentation of coming versions. Setting one must not look as if it worked. */
 const NOT_YET = [
-  'OPERATOR_WEBHOOK_URL',
-  'WEBHOOK_SECRET',
   'R2_ACCOUNT_ID',
   'R2_ACCESS_KEY_ID',
   'R2_SECRET_ACCESS_KEY',
@@ -115,7 +140,6 @@ const NOT_YET = [
   'CDN_URL',
   'GOOGLE_CLIENT_ID',
   'GOOGLE_CLIENT_SECRET',
-  'MONTHLY_BUDGET_USD',
   'MAX_UPLOAD_BYTES',
 ]
 
@@ -140,6 +164,7 @@ export function readConfig(
     throw new ConfigError([...names].map(name => `${name} must be ${takes[name]}`).join('; '))
   }
   const env = parsed.data
+  const operatorWebhook = operatorWebhookOf(env)
   return {
     port: env.PORT,
     host: env.HOST,
@@ -151,7 +176,21 @@ export function readConfig(
     logLevel: env.LOG_LEVEL,
     addressRateLimit: env.API_RATE_LIMIT_PER_MINUTE,
     allowPrivateDestinations: env.ALLOW_PRIVATE_DESTINATIONS,
+    monthlyBudgetMicroUsd:
+      env.MONTHLY_BUDGET_USD === undefined ? null : microUsdOf(env.MONTHLY_BUDGET_USD),
+    operatorWebhook,
     providerKeys: keys.data,
     notYetUsed: NOT_YET.filter(name => given[name] !== undefined),
   }
+}
+
+/** Unsigned, anybody who knows the address could raise an alarm there, or an end to one. */
+function operatorWebhookOf(env: z.output<typeof Environment>): Config['operatorWebhook'] {
+  const { OPERATOR_WEBHOOK_URL: url, WEBHOOK_SECRET: secret } = env
+  if (url === undefined) return null
+  const problem = checkDestination(url, env.ALLOW_PRIVATE_DESTINATIONS)
+  if (problem !== null || secret === undefined) {
+    throw new ConfigError(`OPERATOR_WEBHOOK_URL must be ${VARIABLES.OPERATOR_WEBHOOK_URL}`)
+  }
+  return { url, secret }
 }

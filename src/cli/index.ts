@@ -1,4 +1,5 @@
 import { appsCommand } from './apps'
+import { budgetsCommand } from './budgets'
 import type { Command } from './command'
 import { demoCommand } from './demo'
 import { doctorCommand } from './doctor'
@@ -8,6 +9,8 @@ import { ledgerCommand } from './ledger'
 import { migrateCommand } from './migrate'
 import { modelsCommand } from './models'
 import { openapiCommand } from './openapi'
+import { plansCommand } from './plans'
+import { pricesCommand } from './prices'
 import { providersCommand } from './providers'
 import { routesCommand } from './routes'
 import { serveCommand } from './serve'
@@ -22,6 +25,9 @@ export const COMMANDS: readonly Command[] = [
   providersCommand,
   modelsCommand,
   routesCommand,
+  pricesCommand,
+  plansCommand,
+  budgetsCommand,
   ledgerCommand,
   doctorCommand,
   healthCommand,

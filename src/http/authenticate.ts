@@ -1,6 +1,6 @@
 import { AppError } from '@/base/errors'
 import type { Deps } from '@/deps'
-import { findKey, noteUse } from '@/domain/apps'
+import { findKey, type KeyOfApp, noteUse } from '@/domain/apps'
 import { isExternalId } from '@/domain/users'
 import type { Caller } from './caller'
 import { readUserToken } from './user-token'
@@ -15,13 +15,11 @@ export async function authenticate(deps: Deps, headers: Headers): Promise<Caller
   if (!key.isEnabled) throw new AppError('app_disabled')
   noteUse(deps, key.keyId)
 
-  const { realmId: id, mode, appId, appSlug, welcomeGrant } = key
-  const realm = { id, mode, appId, appSlug, welcomeGrant }
   return {
-    realm,
+    realm: key.realm,
     key: { id: key.keyId, kind: key.kind },
     limits: { perUser: key.rateLimitPerUser, perApp: key.rateLimitPerApp },
-    user: await userOf(deps, { ...key, realmId: id }, headers),
+    user: await userOf(deps, key, headers),
   }
 }
 
@@ -37,21 +35,22 @@ function keyText(headers: Headers): string {
 /** A publishable live key is in every copy of the app: what it says of the user needs the server's signature. */
 async function userOf(
   deps: Deps,
-  key: { realmId: number; kind: string; mode: string },
+  key: Pick<KeyOfApp, 'realm' | 'kind'>,
   headers: Headers,
 ): Promise<Caller['user']> {
   const asserted = headers.get('x-user-id')
   const token = headers.get('x-user-token')
   if (asserted !== null && !isExternalId(asserted)) throw badUserId()
   if (token !== null) {
-    const externalId = await readUserToken(deps, key.realmId, token)
+    const externalId = await readUserToken(deps, key.realm.id, token)
     if (!externalId || (asserted !== null && asserted !== externalId)) {
       throw new AppError('invalid_user_token')
     }
     return { externalId, proof: 'signed' }
   }
   if (asserted === null) return null
-  if (key.kind === 'publishable' && key.mode === 'live') throw new AppError('missing_user_token')
+  if (key.kind === 'publishable' && key.realm.mode === 'live')
+    throw new AppError('missing_user_token')
   return { externalId: asserted, proof: 'asserted' }
 }
 

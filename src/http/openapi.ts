@@ -46,7 +46,7 @@ export function openapiDocument(
   }
 }
 
-const TAGS = ['Jobs', 'Users', 'Tokens', 'Catalogue', 'Service']
+const TAGS = ['Jobs', 'Users', 'Tokens', 'Plans', 'Usage', 'Catalogue', 'Service']
 
 /** The codes that every guarded route can answer, and those that a body brings. */
 const ALWAYS: ErrorCode[] = ['internal_error']
@@ -136,13 +136,18 @@ function headers(operation: Operation): Schema[] {
 
 function answers(operation: Operation, toSchema: ToSchema): Schema {
   return Object.fromEntries(
-    Object.entries(operation.answers).map(([status, { description, schema, mediaType }]) => [
+    Object.entries(operation.answers).map(([status, answer]) => [
       status,
-      schema instanceof z.ZodNever
-        ? { description }
+      answer.schema instanceof z.ZodNever
+        ? { description: answer.description }
         : {
-            description,
-            content: { [mediaType ?? 'application/json']: { schema: toSchema(schema, 'output') } },
+            description: answer.description,
+            content: {
+              [answer.mediaType ?? 'application/json']: {
+                schema: toSchema(answer.schema, 'output'),
+              },
+              ...(answer.isAlsoCsv ? { 'text/csv': { schema: { type: 'string' } } } : {}),
+            },
           },
     ]),
   )

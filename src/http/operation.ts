@@ -7,7 +7,7 @@ import type { Counts } from './rate-limits'
  * OpenAPI document and the table of routes by kind of key all read this.
  */
 export type Operation = {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** As the router writes it: `/api/v1/jobs/:id`. */
   path: string
   /** Reads as a Swift function. */
@@ -35,7 +35,13 @@ export type Access = {
   counts: Counts
 }
 
-export type Answer = { description: string; schema: z.ZodType; mediaType?: string }
+export type Answer = {
+  description: string
+  schema: z.ZodType
+  mediaType?: string
+  /** The same as CSV, for those who ask for it. */
+  isAlsoCsv?: true
+}
 
 /** Every operation of the process, filled as the doors are made. */
 export function operation<const T extends Operation>(description: T): T {

@@ -5,7 +5,8 @@ import { describeInput, type Model } from '@/domain/catalog'
 import * as files from '@/domain/files'
 import type { ExplainedAttempt } from '@/domain/generation'
 import { describeFailure, type JobView } from '@/domain/jobs'
-import type { Entry } from '@/domain/ledger'
+import type { Balance, Entry } from '@/domain/ledger'
+import type { Sums } from '@/domain/usage'
 import type { User } from '@/domain/users'
 
 /** Rows become wire objects here and nowhere else in this door. Never spreads a row into an answer. */
@@ -89,6 +90,21 @@ export function presentUser(user: User, mode: string) {
   }
 }
 
+export function presentBalance(balance: Balance, replenishedAt: number | null) {
+  const { nextExpiry } = balance
+  return {
+    available: balance.available,
+    reserved: balance.reserved,
+    bonus: balance.bonus,
+    purchased: balance.purchased,
+    subscription: balance.subscription,
+    total_allocated: balance.totalAllocated,
+    owed: balance.owed,
+    next_expiry: nextExpiry && { amount: nextExpiry.amount, at: isoSeconds(nextExpiry.at) },
+    next_replenishment_at: time(replenishedAt),
+  }
+}
+
 export function presentEntry(entry: Entry) {
   return {
     id: formatId('entry', entry.id),
@@ -115,6 +131,26 @@ export function presentModel(deps: Deps, model: Model, isAvailable: boolean) {
     supported_aspect_ratios: model.aspectRatios,
     input_schema: describeInput(deps, model),
     available: isAvailable,
+  }
+}
+
+/** The fields in the order of the columns of a CSV. */
+export function presentUsage(sums: Sums) {
+  const { jobs, succeeded, failed, outputs, costMicroUsd } = sums
+  const average = (sum: number, count: number) => (count === 0 ? null : Math.round(sum / count))
+  const judged = succeeded + failed
+  return {
+    jobs,
+    succeeded,
+    failed,
+    cancelled: sums.cancelled,
+    outputs,
+    tokens: sums.tokens,
+    provider_cost_micro_usd: costMicroUsd,
+    average_ms: average(sums.durationMs, jobs),
+    cost_per_job_micro_usd: average(costMicroUsd, jobs),
+    cost_per_output_micro_usd: average(costMicroUsd, outputs),
+    success_rate: judged === 0 ? null : Math.round((succeeded / judged) * 10_000) / 10_000,
   }
 }
 

@@ -12,7 +12,17 @@ import { isExternalId } from '@/domain/users'
 export const time = z
   .string()
   .meta({ format: 'date-time', description: 'ISO 8601, UTC, whole seconds' })
+/** A time that a request names: with a fraction or an offset if it likes. */
+export const TimeInput = z
+  .string()
+  .refine(text => z.iso.datetime({ offset: true }).safeParse(text).success, {
+    error: 'must be a time like 2026-01-15T10:30:00Z',
+  })
+  .meta({ format: 'date-time', description: 'ISO 8601, with `Z` or an offset' })
 const tokens = z.int()
+/** The most that one call moves. */
+export const MAX_TOKENS = 1_000_000_000
+export const reason = z.string().min(1).max(500)
 const mode = openWords(['live', 'test'])
 
 /** Words that may grow: clients must take what they do not know. */
@@ -36,7 +46,18 @@ export const ErrorBody = z
     allowed: z.array(z.string()).optional(),
     retry_after: z.int().optional().meta({ description: 'Seconds.' }),
     limit: z.int().optional(),
-    resets_at: time.optional(),
+    limit_name: openWords([
+      'concurrent_jobs',
+      'jobs_per_day',
+      'tokens_per_day',
+      'tokens_per_month',
+      'micro_usd_per_day',
+      'micro_usd_per_month',
+    ])
+      .optional()
+      .meta({ description: 'Which limit of the plan; `limit` is its value.' }),
+    resets_at: time.optional().meta({ description: 'When it may be tried again.' }),
+    reason: z.string().optional().meta({ description: 'A sentence: what the plan leaves out.' }),
   })
   .meta({ id: 'Error' })
 
@@ -195,6 +216,25 @@ export const UserBody = z
   })
   .meta({ id: 'User' })
 
+export const BalanceBody = z
+  .object({
+    available: tokens.meta({ description: 'What can be spent: bonus, purchased, subscription.' }),
+    reserved: tokens.meta({ description: 'Held by jobs that have not ended.' }),
+    bonus: tokens.meta({ description: 'Given: bonus, welcome, by the operator.' }),
+    purchased: tokens.meta({ description: 'Bought: never expires, and is spent last.' }),
+    subscription: tokens,
+    total_allocated: tokens.meta({ description: 'Available and reserved.' }),
+    owed: tokens.meta({ description: 'Taken from the next grants first.' }),
+    next_expiry: z
+      .object({ amount: tokens, at: time })
+      .nullable()
+      .meta({ description: 'What is lost first if nobody spends it.' }),
+    next_replenishment_at: time.nullable().meta({
+      description: 'When the plan brings tokens again.',
+    }),
+  })
+  .meta({ id: 'Balance' })
+
 export const EntryBody = z
   .object({
     id: z.string(),
@@ -207,6 +247,11 @@ export const EntryBody = z
       'ADMIN_ADJUSTMENT',
       'BONUS',
       'EXPIRY',
+      'FEATURE_DEBIT',
+      'FEATURE_REFUND',
+      'CLAWBACK',
+      'DEBT',
+      'DEBT_PAYMENT',
     ]),
     description: z.string(),
     job_id: z.string().nullable(),

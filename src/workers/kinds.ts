@@ -9,6 +9,9 @@ import * as files from '@/domain/files'
 import * as generation from '@/domain/generation'
 import * as idempotency from '@/domain/idempotency'
 import * as jobs from '@/domain/jobs'
+import * as ledger from '@/domain/ledger'
+import * as limits from '@/domain/limits'
+import * as plans from '@/domain/plans'
 import * as privacy from '@/domain/privacy'
 import * as providers from '@/domain/providers'
 import * as webhooks from '@/domain/webhooks'
@@ -20,6 +23,8 @@ const DONE: Outcome = { outcome: 'done' }
 /** Answers of other creations than jobs and grants are kept this long; those keep theirs for ever. */
 const ANSWERS_KEPT_MS = 48 * HOUR
 const FORGET_AT_ONCE = 500
+/** Some milliseconds of writing. */
+const EXPIRE_AT_ONCE = 200
 
 const id = <Branded extends number>() => z.int().transform(value => value as Branded)
 const EventPayload = z.object({ event_id: id<EventId>() })
@@ -64,8 +69,7 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       async handle(claim) {
         const event = events.find(deps.db, read(EventPayload, claim.task).event_id)
         if (!event) return DONE
-        const { realmId, jobId } = event
-        await webhooks.fanOut(deps, claim, event, tx => jobs.findEnded(tx, realmId, jobId))
+        await webhooks.fanOut(deps, claim, event, jobs.findEnded)
         return { outcome: 'handled' }
       },
     },
@@ -76,6 +80,13 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
       handle: (claim, _, signal) =>
         webhooks.deliver(deps, claim, read(DeliveryPayload, claim.task).delivery_id, signal),
       giveUp: (tx, task) => webhooks.giveUpDelivery(tx, read(DeliveryPayload, task).delivery_id),
+    },
+    'operator.deliver': {
+      pool: 'deliveries',
+      timeoutMs: MINUTE,
+      maxFailures: 20,
+      handle: (claim, _, signal) =>
+        webhooks.deliverToOperator(deps, claim, read(EventPayload, claim.task).event_id, signal),
     },
     'files.discard': {
       pool: 'chores',
@@ -112,12 +123,43 @@ export function taskKinds(deps: Deps): Record<string, Kind> {
         return DONE
       },
     },
+    'subscriptions.renew': {
+      pool: 'chores',
+      // After months of sleep there is much to make up for; what is left over is done by the next one.
+      timeoutMs: 10 * MINUTE,
+      maxFailures: 1,
+      async handle(_claim, _, signal) {
+        await plans.renewAllDue(deps, signal)
+        return DONE
+      },
+    },
+    'budgets.watch': {
+      pool: 'chores',
+      timeoutMs: MINUTE,
+      // The next one is ordered in a minute anyway.
+      maxFailures: 1,
+      async handle() {
+        await limits.watchBudgets(deps)
+        return DONE
+      },
+    },
     'keys.note_use': {
       pool: 'chores',
       timeoutMs: MINUTE,
       maxFailures: 1,
       async handle() {
         await apps.flushLastUsed(deps)
+        return DONE
+      },
+    },
+    'tokens.expire': {
+      pool: 'chores',
+      timeoutMs: 30 * MINUTE,
+      maxFailures: 3,
+      async handle(_claim, _prepared, signal) {
+        const expire = () => write(deps.db, tx => ledger.expireBatch(tx, EXPIRE_AT_ONCE))
+        // After months of sleep there is much to write: in turns, so that others get theirs in between.
+        while (!signal.aborted && (await expire()) === EXPIRE_AT_ONCE) {}
         return DONE
       },
     },

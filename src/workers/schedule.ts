@@ -6,6 +6,9 @@ import { enqueue } from '@/queue/enqueue'
 /** What time itself orders. A slot that was missed while we were down is made up once, not once each. */
 export const SCHEDULE = [
   { kind: 'keys.note_use', everyMs: MINUTE },
+  { kind: 'tokens.expire', everyMs: MINUTE },
+  { kind: 'subscriptions.renew', everyMs: MINUTE },
+  { kind: 'budgets.watch', everyMs: MINUTE },
   { kind: 'providers.check', everyMs: 5 * MINUTE },
   { kind: 'database.tidy', everyMs: 5 * MINUTE },
   { kind: 'idempotency.forget', everyMs: HOUR },

@@ -17,6 +17,8 @@ const NOTHING_SET = {
   logLevel: 'info',
   addressRateLimit: 60,
   allowPrivateDestinations: [],
+  monthlyBudgetMicroUsd: null,
+  operatorWebhook: null,
   providerKeys: {},
   notYetUsed: [],
 }
@@ -116,6 +118,45 @@ const CASES: Record<Name, Cases> = {
     ],
     bad: ['http://127.0.0.1:1', '10.0.0.0/64'],
   },
+  MONTHLY_BUDGET_USD: {
+    good: [
+      ['250', { monthlyBudgetMicroUsd: 250_000_000 }],
+      ['99.5', { monthlyBudgetMicroUsd: 99_500_000 }],
+      ['0.000001', { monthlyBudgetMicroUsd: 1 }],
+      ['999999999.999999', { monthlyBudgetMicroUsd: 999_999_999_999_999 }],
+      ['0', { monthlyBudgetMicroUsd: 0 }],
+    ],
+    bad: [
+      '-1',
+      '1e3',
+      '12,50',
+      '$250',
+      '0.0000001',
+      '1000000000',
+      'Infinity',
+      '.5',
+      '5.',
+      '250 USD',
+    ],
+  },
+  OPERATOR_WEBHOOK_URL: {
+    // Alone it is refused: see below.
+    good: [],
+    bad: ['https://ops.example.com/hook', 'http://ops.example.com', 'ops', 'https://127.0.0.1/x'],
+  },
+  WEBHOOK_SECRET: {
+    good: [
+      [BASE64_KEY, {}],
+      [`whsec_${BASE64_KEY}`, {}],
+      [Buffer.alloc(24, 1).toString('base64'), {}],
+    ],
+    bad: [
+      Buffer.alloc(23, 1).toString('base64'),
+      'whsec_AAAA',
+      'a pass phrase of more than 24 letters',
+      `whsec_${'!'.repeat(40)}`,
+    ],
+  },
 }
 
 /** A key of a vendor goes into a header as it is. */
@@ -204,8 +245,20 @@ describe('the environment', () => {
   })
 
   test('names what a coming version will read, and takes nothing from it', () => {
-    const config = readConfig({ R2_SECRET_ACCESS_KEY: 'of-a-bucket', MONTHLY_BUDGET_USD: '50' })
-    expect(config.notYetUsed).toEqual(['R2_SECRET_ACCESS_KEY', 'MONTHLY_BUDGET_USD'])
+    const config = readConfig({ R2_SECRET_ACCESS_KEY: 'of-a-bucket', MAX_UPLOAD_BYTES: '50' })
+    expect(config.notYetUsed).toEqual(['R2_SECRET_ACCESS_KEY', 'MAX_UPLOAD_BYTES'])
     expect(JSON.stringify(config)).not.toContain('of-a-bucket')
+  })
+
+  test('takes an address of the operator with a secret, and a private one only where it is allowed', () => {
+    const url = 'https://ops.example.com/hook'
+    expect(readConfig({ OPERATOR_WEBHOOK_URL: url, WEBHOOK_SECRET: BASE64_KEY })).toEqual({
+      ...NOTHING_SET,
+      operatorWebhook: { url, secret: BASE64_KEY },
+    } as never)
+    const inside = { OPERATOR_WEBHOOK_URL: 'http://127.0.0.1:9/hook', WEBHOOK_SECRET: BASE64_KEY }
+    expect(() => readConfig(inside)).toThrow('OPERATOR_WEBHOOK_URL must be')
+    const allowed = readConfig({ ...inside, ALLOW_PRIVATE_DESTINATIONS: '127.0.0.1:9' })
+    expect(allowed.operatorWebhook?.url).toBe('http://127.0.0.1:9/hook')
   })
 })

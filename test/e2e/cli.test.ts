@@ -42,6 +42,10 @@ test.concurrent(
         rate_limit_per_user: 30,
         rate_limit_per_app: 1_000,
         is_enabled: true,
+        time_zone: 'UTC',
+        monthly_budget_micro_usd: null,
+        budget_action: 'refuse',
+        low_balance_threshold: null,
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       },
       api_key: expect.stringMatching(/^myapp_live_[0-9A-Za-z]{49}$/),
@@ -50,6 +54,36 @@ test.concurrent(
       test_webhook_secret: expect.stringMatching(/^whsec_/),
     } as never)
     expect(await json(['apps', 'list'], folder)).toEqual([made.app] as never)
+    const set = ['apps', 'set', '--app', 'my-app', '--time-zone', 'europe/berlin']
+    const limits = ['--monthly-budget-usd', '99.50', '--budget-action', 'warn', '--low-balance']
+    const limited = {
+      ...made.app,
+      time_zone: 'Europe/Berlin',
+      monthly_budget_micro_usd: 99_500_000,
+      budget_action: 'warn',
+      low_balance_threshold: 5,
+    }
+    expect(await json([...set, ...limits, '5'], folder)).toEqual(limited)
+    const off = { ...limited, is_enabled: false }
+    expect(await json(['apps', 'disable', '--app', 'my-app'], folder)).toEqual(off)
+    expect(await json(['apps', 'enable', '--app', 'my-app'], folder)).toEqual(limited)
+    const budgets = (await json(['budgets'], folder, 0, {
+      MONTHLY_BUDGET_USD: '250',
+    })) as unknown as Record<string, unknown>[]
+    expect(budgets.map(({ budget, app, state }) => [budget, app, state])).toEqual([
+      ['hub', null, 'safe'],
+      ['app', 'my-app', 'safe'],
+    ])
+    const end = ['budgets', 'set', '--hub-action', 'warn', '--unknown-cost-usd', '0.25']
+    const atEnd = { hub_action: 'warn', unknown_cost_micro_usd: 250_000 }
+    expect(await json(end, folder)).toEqual(atEnd)
+    expect(await json(end.slice(0, 4), folder)).toEqual(atEnd)
+    const none = ['--monthly-budget-usd', 'none', '--low-balance', 'none']
+    expect(await json(['apps', 'set', '--app', 'my-app', ...none], folder)).toEqual({
+      ...limited,
+      monthly_budget_micro_usd: null,
+      low_balance_threshold: null,
+    })
 
     const key = await json(['keys', 'create', '--app', 'my-app', '--kind', 'publishable'], folder)
     expect(key).toEqual({
@@ -77,9 +111,44 @@ test.concurrent(
       mode: 'live',
       previous_balance: 7,
       amount_added: 5,
+      debt_paid: 0,
       new_balance: 12,
       transaction_id: expect.stringMatching(/^txn_/),
     })
+    const ofAnna = ['--app', 'my-app', '--user', 'anna']
+    expect(await json(['tokens', 'adjust', ...ofAnna, '--amount=-10'], folder)).toMatchObject({
+      previous_balance: 12,
+      amount: -10,
+      new_balance: 2,
+    })
+    const story = (await json(['ledger', 'explain', ...ofAnna], folder)) as never as {
+      type: string | null
+      text: string
+      transaction_id: string | null
+    }[]
+    expect(story.map(({ type }) => type)).toEqual(['GRANT', 'GRANT', 'ADMIN_ADJUSTMENT', null])
+    const reverse = ['tokens', 'reverse', ...ofAnna, '--transaction']
+    expect(await json([...reverse, `${story[1]?.transaction_id}`], folder)).toMatchObject({
+      tokens_taken: 2,
+      tokens_owed: 3,
+      new_balance: 0,
+    })
+    expect(await json(['ledger', 'grace', '--days', '3'], folder)).toEqual({ refund_grace_days: 3 })
+    const ofApp = ['--app', 'my-app']
+    const pro = ['plans', 'create', ...ofApp, '--template', 'pro', '--tokens', '60']
+    expect(await json([...pro, '--jobs-per-day', '9'], folder)).toMatchObject({
+      name: 'pro',
+      tokens_per_period: 60,
+      jobs_per_day: 9,
+      max_concurrent: 3,
+    })
+    const setDefault = ['plans', 'set-default', 'pro', ...ofApp]
+    expect(await json(setDefault, folder)).toEqual({ default_plan: 'pro' })
+    expect(await json(['plans', 'list', ...ofApp], folder)).toMatchObject([
+      { name: 'pro', is_default: true, is_enabled: true },
+    ])
+    const subscribe = ['plans', 'subscribe', '--plan', 'pro', '--app', 'my-app', '--user', 'anna']
+    expect(await json(subscribe, folder)).toMatchObject({ plan: 'pro', next_plan: null })
     expect(await json(['ledger', 'verify'], folder)).toEqual({ ok: true, differences: [] })
     expect(await json(['doctor'], folder)).toMatchObject({ ok: true })
     expect(await json(['migrate'], folder)).toEqual({ applied: [], copy: null })
@@ -130,12 +199,32 @@ describe('exit codes', () => {
     ['models', 'set', 'flux-schnell', '--strategy', 'dearest'],
     ['models', 'set', 'flux-schnell', '--enable', '--disable'],
     ['models', 'set', 'flux-schnell', '--token-cost', 'free'],
+    ['prices'],
+    ['plans'],
+    ['plans', 'list'],
+    ['plans', 'set-default', '--app', 'none'],
+    ['plans', 'subscribe', '--app', 'none', '--user', 'a'],
+    ['plans', 'subscribe', '--app', 'none', '--user', 'a', '--plan', 'p', '--when', 'soon'],
+    ['plans', 'subscribe', '--app', 'none', '--user', 'a', '--plan', 'p', '--period-start', 'x'],
+    ['prices', 'set'],
+    ['prices', 'show', 'sdxl'],
+    ['prices', 'show', 'model:sdxl', '--try', '{'],
+    ['prices', 'show', 'model:sdxl', '--try', '{"prompt":"a"}'],
+    ['prices', 'list', '--mode', 'test'],
     ['routes', 'list'],
     ['routes', 'set', 'flux-schnell', '--priority', '1'],
     ['routes', 'set', 'flux-schnell', 'fal'],
     ['routes', 'set', 'flux-schnell', 'fal', '--quality', 'high'],
     ['apps', 'set', '--app', 'x'],
     ['apps', 'set', '--app', 'x', '--strategy', 'dearest'],
+    ['apps', 'set', '--app', 'x', '--monthly-budget-usd', '1,50'],
+    ['apps', 'set', '--app', 'x', '--budget-action', 'stop'],
+    ['apps', 'set', '--app', 'x', '--low-balance', 'few'],
+    ['apps', 'disable'],
+    ['budgets', 'show'],
+    ['budgets', 'set'],
+    ['budgets', 'set', '--hub-action', 'stop'],
+    ['budgets', 'set', '--unknown-cost-usd=-1'],
   ]
   test.concurrent(
     'wrong use ends with 2, says what is right on standard error, and makes nothing',
@@ -164,9 +253,18 @@ describe('exit codes', () => {
     [['keys', 'revoke', 'mistyped'], /^there is no such key; `hub keys list --app S` shows/],
     [['tokens', 'grant', '--app', 'none', '--user', 'u', '--amount', '1'], /^there is no app none/],
     [['apps', 'set', '--app', 'none', '--strategy', 'best'], /^there is no app none; `hub apps/],
+    [['apps', 'disable', '--app', 'none'], /^there is no app none; `hub apps list` shows/],
+    [
+      ['apps', 'set', '--app', 'taken', '--time-zone', 'Mars/Base'],
+      /^--time-zone must be the name/,
+    ],
     [['models', 'show', 'none'], /^there is no model none; `hub models list` shows/],
     [['models', 'set', 'none', '--enable'], /^there is no model none; `hub models list` shows/],
     [['models', 'set', 'flux-schnell', '--token-cost', '1000001'], /^--token-cost must be a whole/],
+    [['plans', 'list', '--app', 'none'], /^there is no app none; `hub apps list` shows/],
+    [['prices', 'list', '--app', 'none'], /^there is no app none; `hub apps list` shows/],
+    [['prices', 'show', 'model:sdxl'], /^there is no rule for model:sdxl of the hub\n$/],
+    [['prices', 'remove', 'feature:x'], /^there is no rule for feature:x of the hub\n$/],
     [['routes', 'set', 'none', 'fal', '--enable'], /^there is no model none; `hub models list`/],
     [
       ['routes', 'set', 'flux-schnell', 'none', '--enable'],
@@ -206,6 +304,7 @@ describe('exit codes', () => {
         ['ledger', 'verify'],
         ['providers', 'list'],
         ['models', 'list'],
+        ['prices', 'list'],
       ]) {
         const { code, stderr } = await runHub(args, { folder })
         expect([args, code]).toEqual([args, 1])

@@ -146,6 +146,9 @@ describe('an environment that is wrong', () => {
     ['API_RATE_LIMIT_PER_MINUTE', '0'],
     ['ALLOW_PRIVATE_DESTINATIONS', 'http://127.0.0.1:1'],
     ['ALLOW_PRIVATE_DESTINATIONS', '10.0.0.0/64'],
+    ['MONTHLY_BUDGET_USD', '12,50 USD'],
+    ['OPERATOR_WEBHOOK_URL', 'https://ops.example.com/hook'],
+    ['WEBHOOK_SECRET', 'not so secret'],
   ]
   test.each(WRONG)(
     '%s=%s: one line that names it and what it takes, exit code 2, nothing made',

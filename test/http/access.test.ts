@@ -8,6 +8,8 @@ import { MINUTE } from '@/base/clock'
 import type { Mode } from '@/deps'
 import * as apps from '@/domain/apps'
 import { makeKeyText } from '@/domain/apps/key-text'
+import * as plans from '@/domain/plans'
+import * as pricing from '@/domain/pricing'
 import { mayHaveWelcomeGrant } from '@/http/caller'
 import { OPERATIONS } from '@/http/operations'
 
@@ -42,12 +44,27 @@ beforeAll(async () => {
     expired.id,
   ])
   const unknown = makeKeyText('pm', 'live', 'secret', new Uint8Array(64).fill(7)).text
+  for (const realm of Object.values(shop.realms)) {
+    const subjects = Object.keys(CALLERS).map((_, i) => `feature:gone-${i + 1}`)
+    for (const subject of ['feature:pack', ...subjects]) {
+      await pricing.setRule(hub.deps, SHELL, { realm, subject, rule: { base: 1 } })
+    }
+    const gone = Object.keys(CALLERS).map((_, i) => `gone-${i + 1}`)
+    for (const name of ['basic', ...gone]) {
+      await plans.createPlan(hub.deps, SHELL, realm, { template: 'basic', name })
+    }
+  }
   dead = { revoked: revoked.text, expired: expired.text, unknown }
 })
 afterAll(() => hub.close())
 
-/** A person who exists in both modes, with a queued job in each. */
-type Person = { name: string; jobs: Record<Mode, string> }
+/** A person who exists in both modes, with a queued job and a welcome grant in each. */
+type Person = {
+  name: string
+  jobs: Record<Mode, string>
+  grants: Record<Mode, string>
+  charges?: Record<Mode, string>
+}
 let people = 0
 
 async function newPerson(): Promise<Person> {
@@ -58,7 +75,25 @@ async function newPerson(): Promise<Person> {
     expect(made.status).toBe(202)
     return made.json<{ job_id: string }>().job_id
   }
-  return { name, jobs: { live: await jobOf('live'), test: await jobOf('test') } }
+  const grantOf = async (mode: Mode) => {
+    const list = await client.get(`/api/v1/users/${name}/tokens`, { key: shop.keys[mode].secret })
+    const { data } = list.json<{ data: { id: string; type: string }[] }>()
+    return data.find(({ type }) => type === 'GRANT')?.id ?? ''
+  }
+  const jobs = { live: await jobOf('live'), test: await jobOf('test') }
+  return { name, jobs, grants: { live: await grantOf('live'), test: await grantOf('test') } }
+}
+
+/** What the app took of them for something of its own, in both modes. */
+async function chargesOf({ name }: Person): Promise<Record<Mode, string>> {
+  const chargeOf = async (mode: Mode) => {
+    const json = { amount: 1, reason: 'r' }
+    const made = await client.post(`/api/v1/users/${name}/charges`, json, {
+      key: shop.keys[mode].secret,
+    })
+    return made.json<{ charge_id: string }>().charge_id
+  }
+  return { live: await chargeOf('live'), test: await chargeOf('test') }
 }
 
 async function tokenFor(name: string): Promise<string> {
@@ -111,10 +146,26 @@ const CALLERS: Record<string, (person: Person) => Promise<Send> | Send> = {
   forged: ({ name }) => ({ key: shop.keys.live.publishable, token: 'x.y.z', user: name }),
 }
 
+/** They have a plan, in both modes. */
+async function subscribe({ name }: Person): Promise<void> {
+  for (const { secret } of Object.values(shop.keys)) {
+    const path = `/api/v1/users/${name}/subscription`
+    const made = await client.send('PUT', path, { key: secret, json: { plan: 'basic' } })
+    expect(made.status).toBe(200)
+  }
+}
+const HAS_A_PLAN = 'getSubscription cancelSubscription resumeSubscription deleteSubscription'
+
+/** Each has a rule of its own to remove, and a plan; and a name for a new one. */
+let removals = 0
+let removedPlans = 0
+let madePlans = 0
+
 /** A request that would succeed for whoever may make it. */
 const REQUESTS: Record<string, (person: Person, mode: Mode) => [string, string, unknown?]> = {
   generate: () => ['POST', '/api/v1/generate', { model: MODEL, input: { prompt: 'a' } }],
   generateImage: () => ['POST', '/api/v1/image/flux', { model: MODEL, prompt: 'a' }],
+  estimate: () => ['POST', '/api/v1/estimate', { model: MODEL, input: { prompt: 'a' } }],
   getJob: ({ jobs }, mode) => ['GET', `/api/v1/jobs/${jobs[mode]}`],
   listJobs: () => ['GET', '/api/v1/jobs'],
   cancelJob: ({ jobs }, mode) => ['POST', `/api/v1/jobs/${jobs[mode]}/cancel`],
@@ -132,8 +183,47 @@ const REQUESTS: Record<string, (person: Person, mode: Mode) => [string, string, 
     { grants: [{ external_id: name, amount: 1, reason: 'r' }] },
   ],
   listTokenEntries: ({ name }) => ['GET', `/api/v1/users/${name}/tokens`],
+  getUserUsage: ({ name }) => ['GET', `/api/v1/users/${name}/usage`],
+  getBalance: ({ name }) => ['GET', `/api/v1/users/${name}/balance`],
+  reverseGrant: ({ name, grants }, mode) => [
+    'POST',
+    `/api/v1/users/${name}/tokens/${grants[mode]}/reverse`,
+    { reason: 'r' },
+  ],
+  adjustTokens: ({ name }) => [
+    'POST',
+    `/api/v1/users/${name}/tokens/adjust`,
+    { amount: -1, reason: 'r' },
+  ],
+  chargeUser: ({ name }) => ['POST', `/api/v1/users/${name}/charges`, { amount: 1, reason: 'r' }],
+  reverseCharge: ({ name, charges }, mode) => [
+    'POST',
+    `/api/v1/users/${name}/charges/${charges?.[mode]}/reverse`,
+    { reason: 'r' },
+  ],
+  getUsage: () => ['GET', '/api/v1/usage'],
+  listPlans: () => ['GET', '/api/v1/plans'],
+  listPlanTemplates: () => ['GET', '/api/v1/plans/templates'],
+  createPlan: () => ['POST', '/api/v1/plans', { template: 'pro', name: `made-${++madePlans}` }],
+  setDefaultPlan: () => ['PUT', '/api/v1/plans/default', { plan: null }],
+  getPlan: () => ['GET', '/api/v1/plans/basic'],
+  updatePlan: () => ['PATCH', '/api/v1/plans/basic', { max_concurrent: 5 }],
+  deletePlan: () => ['DELETE', `/api/v1/plans/gone-${++removedPlans}`],
+  setSubscription: ({ name }) => [
+    'PUT',
+    `/api/v1/users/${name}/subscription`,
+    { plan: 'basic', source: 'shop' },
+  ],
+  getSubscription: ({ name }) => ['GET', `/api/v1/users/${name}/subscription`],
+  cancelSubscription: ({ name }) => ['POST', `/api/v1/users/${name}/subscription/cancel`],
+  resumeSubscription: ({ name }) => ['POST', `/api/v1/users/${name}/subscription/resume`],
+  deleteSubscription: ({ name }) => ['DELETE', `/api/v1/users/${name}/subscription`],
   listModels: () => ['GET', '/api/v1/models'],
   getModel: () => ['GET', `/api/v1/models/${MODEL}`],
+  listPrices: () => ['GET', '/api/v1/prices'],
+  getPrice: () => ['GET', '/api/v1/prices/feature:pack'],
+  setPrice: () => ['PUT', '/api/v1/prices/feature:pack', { rule: { base: 2 } }],
+  removePrice: () => ['DELETE', `/api/v1/prices/feature:gone-${++removals}`],
   getHealth: () => ['GET', '/api/health'],
   getShortHealth: () => ['GET', '/health'],
   getFile: () => ['GET', '/files/fil_00000000000.png'],
@@ -157,12 +247,17 @@ const REFUSALS: Record<string, { status: number; code: string; required_scope?: 
 const TABLE: Record<string, string> = {
   generate: 'K I I I I  202   U 202   U  202   U   T   T  202 202 202   X   X   X',
   generateImage: 'K I I I I  202   U 202   U  202   U   T   T  202 202 202   X   X   X',
+  estimate: 'K I I I I  200 200 200   U  200 200   T   T  200 200 200   X   X   X',
   getJob: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   listJobs: 'K I I I I  200 200 200   U  200 200   T   T  200 200 200   X   X   X',
   cancelJob: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   deleteJob: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   getUser: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   listTokenEntries: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
+  getUserUsage: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
+  getBalance: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
+  reverseGrant: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  adjustTokens: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
   listModels: 'K I I I I  200 200 200 200  200 200   T 200  200 200 200   X   X   X',
   getModel: 'K I I I I  200 200 200 200  200 200   T 200  200 200 200   X   X   X',
   listUsers: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
@@ -172,6 +267,25 @@ const TABLE: Record<string, string> = {
   createUserToken: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
   grantTokens: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
   grantTokensBatch: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  chargeUser: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  reverseCharge: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  getUsage: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  listPrices: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  getPrice: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  setPrice: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  removePrice: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  listPlans: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  listPlanTemplates: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  setDefaultPlan: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  getPlan: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  updatePlan: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  deletePlan: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  setSubscription: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  cancelSubscription: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  resumeSubscription: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  deleteSubscription: 'K I I I I  200 200   F   F  200 200   T   F    F   F   F   X   X   X',
+  createPlan: 'K I I I I  201 201   F   F  201 201   T   F    F   F   F   X   X   X',
+  getSubscription: 'K I I I I  200 200 200   U  200 200   T   T  200 200   N   X   X   X',
   getHealth: '200 200 200 200 200  200 200 200 200  200 200 200 200  200 200 200 200 200 200',
   getShortHealth: '200 200 200 200 200  200 200 200 200  200 200 200 200  200 200 200 200 200 200',
   getFile: 'N N N N N  N N N N  N N N N  N N N N N N',
@@ -190,6 +304,8 @@ describe.each(Object.keys(TABLE))('%s', id => {
     'for %s: %s',
     async (caller, cell) => {
       const person = await newPerson()
+      if (id === 'reverseCharge') person.charges = await chargesOf(person)
+      if (HAS_A_PLAN.includes(id)) await subscribe(person)
       const mode = caller.startsWith('test') ? 'test' : 'live'
       const [method, path, json] = REQUESTS[id]?.(person, mode) ?? ['', '']
       const sent = (await CALLERS[caller]?.(person)) ?? {}
@@ -220,10 +336,20 @@ function rowCounts() {
 }
 
 describe('a user nobody has seen', () => {
-  const GETS = ['getUser', 'listJobs', 'listTokenEntries', 'getJob', 'listModels'] as const
+  const GETS = [
+    'getUser',
+    'getUserUsage',
+    'getBalance',
+    'getSubscription',
+    'listJobs',
+    'listTokenEntries',
+    'getJob',
+    'listModels',
+  ] as const
   const stranger = {
     name: 'never-seen',
     jobs: { live: 'job_00000000000', test: 'job_00000000000' },
+    grants: { live: 'txn_00000000000', test: 'txn_00000000000' },
   }
   test.each(GETS)('is not made by %s', async id => {
     for (const caller of ['testSecret', 'testPublic', 'liveSecret', 'withToken']) {
@@ -238,7 +364,7 @@ describe('a user nobody has seen', () => {
   test.each(['testSecret', 'testPublic', 'liveSecret', 'withToken'])(
     'is made by generate of %s, with the welcome grant',
     async caller => {
-      const person = { name: `new-by-${caller}`, jobs: stranger.jobs }
+      const person = { ...stranger, name: `new-by-${caller}` }
       const sent = (await CALLERS[caller]?.(person)) ?? {}
       const [, path, json] = REQUESTS.generate?.(person, 'live') ?? ['', '']
       const made = await client.post(path, json, sent)

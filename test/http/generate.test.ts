@@ -340,6 +340,7 @@ describe('users and tokens', () => {
       external_id: 'gil',
       previous_balance: 50,
       amount_added: 100,
+      debt_paid: 0,
       new_balance: 150,
       transaction_id: expect.stringMatching(/^txn_[0-9a-z]{11}$/),
     })

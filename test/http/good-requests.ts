@@ -1,8 +1,13 @@
 /** One request of each operation that does what it should, to be spoiled by tests. */
 export type GoodRequest = { method: string; path: string; json?: Record<string, unknown> }
 
-/** Who they are for, and a job of theirs that is queued. */
-export function goodRequests(user: string, job: string): Record<string, GoodRequest> {
+/** Who they are for, a job of theirs that is queued, a grant that they had and a charge. */
+export function goodRequests(
+  user: string,
+  job: string,
+  grant = 'txn_00000000001',
+  charge = 'txn_00000000001',
+): Record<string, GoodRequest> {
   return {
     generate: {
       method: 'POST',
@@ -40,6 +45,14 @@ export function goodRequests(user: string, job: string): Record<string, GoodRequ
         metadata: { screen: 'editor' },
       },
     },
+    estimate: {
+      method: 'POST',
+      path: '/api/v1/estimate',
+      json: {
+        model: 'gpt-image-1.5',
+        input: { prompt: 'A heron', aspect_ratio: '16:9', num_outputs: 2, quality: 'low' },
+      },
+    },
     getJob: { method: 'GET', path: `/api/v1/jobs/${job}?explain=1` },
     listJobs: {
       method: 'GET',
@@ -70,12 +83,83 @@ export function goodRequests(user: string, job: string): Record<string, GoodRequ
       path: '/api/v1/users/tokens/batch',
       json: { grants: [{ external_id: user, amount: 5, reason: 'a gift' }] },
     },
+    reverseGrant: {
+      method: 'POST',
+      path: `/api/v1/users/${user}/tokens/${grant}/reverse`,
+      json: { reason: 'refunded' },
+    },
+    adjustTokens: {
+      method: 'POST',
+      path: `/api/v1/users/${user}/tokens/adjust`,
+      json: { amount: -1, reason: 'a correction' },
+    },
+    getUserUsage: { method: 'GET', path: `/api/v1/users/${user}/usage` },
+    getBalance: { method: 'GET', path: `/api/v1/users/${user}/balance` },
     listTokenEntries: {
       method: 'GET',
       path: `/api/v1/users/${user}/tokens?limit=2&cursor=txn_00000000001`,
     },
+    chargeUser: {
+      method: 'POST',
+      path: `/api/v1/users/${user}/charges`,
+      json: { amount: 1, reason: 'a service' },
+    },
+    reverseCharge: {
+      method: 'POST',
+      path: `/api/v1/users/${user}/charges/${charge}/reverse`,
+      json: { reason: 'no service' },
+    },
+    getUsage: {
+      method: 'GET',
+      path: '/api/v1/usage?from=2026-01-01&to=2026-01-31&group=user&limit=2&cursor=usr_00000000001&format=json',
+    },
+    listPlans: { method: 'GET', path: '/api/v1/plans?limit=2&cursor=pln_00000000001' },
+    listPlanTemplates: { method: 'GET', path: '/api/v1/plans/templates' },
+    createPlan: {
+      method: 'POST',
+      path: '/api/v1/plans',
+      json: { name: `free-${user}`, template: 'pro', period: 'week', ...PLAN },
+    },
+    setDefaultPlan: { method: 'PUT', path: '/api/v1/plans/default', json: { plan: null } },
+    getPlan: { method: 'GET', path: `/api/v1/plans/basic-${user}` },
+    updatePlan: { method: 'PATCH', path: `/api/v1/plans/basic-${user}`, json: PLAN },
+    deletePlan: { method: 'DELETE', path: `/api/v1/plans/free-${user}` },
+    setSubscription: {
+      method: 'PUT',
+      path: `/api/v1/users/${user}/subscription`,
+      json: { plan: `basic-${user}`, source: 'free_shop', proration: 'tokens', when: 'now' },
+    },
+    getSubscription: { method: 'GET', path: `/api/v1/users/${user}/subscription` },
+    cancelSubscription: {
+      method: 'POST',
+      path: `/api/v1/users/${user}/subscription/cancel`,
+      json: {},
+    },
+    resumeSubscription: {
+      method: 'POST',
+      path: `/api/v1/users/${user}/subscription/resume`,
+      json: {},
+    },
+    deleteSubscription: { method: 'DELETE', path: `/api/v1/users/${user}/subscription` },
     listModels: { method: 'GET', path: '/api/v1/models' },
     getModel: { method: 'GET', path: '/api/v1/models/sdxl' },
+    listPrices: { method: 'GET', path: '/api/v1/prices' },
+    getPrice: { method: 'GET', path: `/api/v1/prices/feature:${user}` },
+    setPrice: {
+      method: 'PUT',
+      path: `/api/v1/prices/feature:${user}`,
+      json: {
+        rule: {
+          base: '1.5',
+          units: [{ of: 'images', price: '0.5', each: 1, free: 1, max: 10, absent: 0 }],
+          factors: [{ name: 'margin', by: '1.2' }],
+          growth: [{ of: 'iteration', by: 2, max: 3, absent: 0 }],
+          minimum: 1,
+          maximum: 1_000,
+        },
+      },
+    },
+    removePrice: { method: 'DELETE', path: `/api/v1/prices/feature:${user}` },
     getHealth: { method: 'GET', path: '/api/health' },
     getShortHealth: { method: 'GET', path: '/health' },
     getFile: { method: 'GET', path: '/files/fil_00000000001.png?exp=1&sig=AAAAAAAAAAAAAAAAAAAAAA' },
@@ -87,6 +171,26 @@ export function goodRequests(user: string, job: string): Record<string, GoodRequ
     // Last, because the user is gone after it.
     deleteUser: { method: 'DELETE', path: `/api/v1/users/${user}` },
   }
+}
+
+/** Every field of a plan that can be changed; its limits stop nobody. */
+const PLAN = {
+  display_name: 'Nearly free',
+  tokens_per_period: 50,
+  is_rollover: true,
+  max_concurrent: 10_000,
+  jobs_per_day: 1_000_000,
+  tokens_per_day: 1_000_000_000,
+  tokens_per_month: 1_000_000_000,
+  micro_usd_per_day: 1_000_000_000,
+  micro_usd_per_month: 1_000_000_000,
+  models: ['sdxl', 'gpt-image-1.5'],
+  kinds: ['image', 'image_edit'],
+  strategy: 'cheapest',
+  priority: 20,
+  has_watermark: true,
+  max_upload_bytes: 1_000_000,
+  is_enabled: true,
 }
 
 /** Every place in a JSON value, as a list of keys. */

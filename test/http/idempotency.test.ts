@@ -47,8 +47,17 @@ const POSTS: Record<string, { path: () => Promise<string> | string; fresh: () =>
     }),
   },
   createUser: { path: () => '/api/v1/users', fresh: () => ({ external_id: newKey() }) },
+  createPlan: { path: () => '/api/v1/plans', fresh: () => ({ template: 'pro', name: newKey() }) },
   grantTokens: {
     path: () => '/api/v1/users/ann/tokens',
+    fresh: () => ({ amount: 1, reason: newKey() }),
+  },
+  chargeUser: {
+    path: () => '/api/v1/users/ann/charges',
+    fresh: () => ({ amount: 1, reason: newKey() }),
+  },
+  adjustTokens: {
+    path: () => '/api/v1/users/ann/tokens/adjust',
     fresh: () => ({ amount: 1, reason: newKey() }),
   },
   grantTokensBatch: {

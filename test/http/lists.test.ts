@@ -40,6 +40,14 @@ const LISTS: Record<string, List> = {
       return made.json<{ external_id: string }>().external_id
     },
   },
+  plans: {
+    path: '/api/v1/plans',
+    field: 'name',
+    async make(name) {
+      const made = await secret.post('/api/v1/plans', { template: 'pro', name })
+      return made.json<{ name: string }>().name
+    },
+  },
   entries: {
     path: '/api/v1/users/ben/tokens',
     field: 'id',
@@ -112,6 +120,7 @@ describe.each(Object.keys(LISTS))('the list of %s', name => {
     const others = {
       jobs: 'job_00000000001',
       users: 'usr_00000000001',
+      plans: 'pln_00000000001',
       entries: 'txn_00000000001',
       file: 'fil_00000000001',
       model: 'mdl_00000000001',

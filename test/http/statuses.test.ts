@@ -33,6 +33,7 @@ afterAll(() => hub.close())
 const GUARDED = OPERATIONS.filter(({ access }) => access !== 'public') as Operation[]
 
 const STARTS_JOBS = ['generate', 'generateImage']
+const HAS_A_PRICE = ['getPrice', 'removePrice']
 
 let people = 0
 /** Somebody new with a job in the queue, and a good request of the operation about them. */
@@ -41,13 +42,74 @@ async function fresh(id: string) {
   const ann = client.as({ key: shop.keys.test.secret, user })
   const made = await ann.post('/api/v1/generate', { model: 'sdxl', input: { prompt: 'a' } })
   const { job_id: job } = made.json<{ job_id: string }>()
-  return { user, job, request: goodRequests(user, job)[id] as GoodRequest }
+  const entries = await ann.get(`/api/v1/users/${user}/tokens`)
+  const { data } = entries.json<{ data: { id: string; type: string }[] }>()
+  const grant = data.find(({ type }) => type === 'GRANT')?.id
+  const taken = await ann.post(`/api/v1/users/${user}/charges`, { amount: 1, reason: 'a service' })
+  if (HAS_A_PRICE.includes(id)) {
+    const { method, path, json } = goodRequests(user, job).setPrice as GoodRequest
+    await client.send(method, path, { ...secret(), json })
+  }
+  await prepare(id, user)
+  const { charge_id: charge } = taken.json<{ charge_id: string }>()
+  return { user, job, request: goodRequests(user, job, grant, charge)[id] as GoodRequest }
+}
+
+const HAS_A_PLAN = 'getSubscription cancelSubscription resumeSubscription deleteSubscription'
+
+/** The plans that a request of this operation is about, and that this person has one. */
+async function prepare(id: string, user: string): Promise<void> {
+  const make = (name: string) =>
+    client.post('/api/v1/plans', { template: 'enterprise', name }, secret())
+  const isAboutPlans = ['getPlan', 'updatePlan', 'setSubscription'].includes(id)
+  if (isAboutPlans || HAS_A_PLAN.includes(id)) await make(`basic-${user}`)
+  if (id === 'deletePlan') await make(`free-${user}`)
+  if (HAS_A_PLAN.includes(id)) await give(user, `basic-${user}`)
+}
+
+async function give(user: string, plan: string): Promise<void> {
+  const made = await client.send('PUT', `/api/v1/users/${user}/subscription`, {
+    ...secret(),
+    json: { plan },
+  })
+  expect(made.status).toBe(200)
+}
+
+/** A plan cannot be made twice, nor go while somebody has it or nothing else is the default. */
+async function planInTheWay(id: string): Promise<number | null> {
+  const { user, request } = await fresh(id)
+  if (id === 'createPlan') await sendTo(client, request, secret())
+  else if (id === 'deletePlan') await give(user, `free-${user}`)
+  else if (id === 'updatePlan') return await defaultSwitchedOff(user, request)
+  else return null
+  return (await sendTo(client, request, secret())).status
+}
+
+async function defaultSwitchedOff(user: string, request: GoodRequest): Promise<number> {
+  const set = (plan: string | null) =>
+    client.send('PUT', '/api/v1/plans/default', { ...secret(), json: { plan } })
+  expect((await set(`basic-${user}`)).status).toBe(200)
+  const { status } = await sendTo(client, { ...request, json: { is_enabled: false } }, secret())
+  await set(null)
+  return status
 }
 
 const secret = (): Send => ({ key: shop.keys.test.secret })
 const forUser = (user: string): Send => ({ ...secret(), user })
 const sendTo = (door: Client, { method, path, json }: GoodRequest, send: Send) =>
   door.send(method, path, { ...send, json })
+
+async function tooMuchCharged(): Promise<number> {
+  const { user, request } = await fresh('chargeUser')
+  const json = { ...request.json, amount: 1_000 }
+  return (await sendTo(client, { ...request, json }, forUser(user))).status
+}
+
+async function tooMuchTaken(): Promise<number> {
+  const { user, request } = await fresh('adjustTokens')
+  const json = { ...request.json, amount: -1_000 }
+  return (await sendTo(client, { ...request, json }, forUser(user))).status
+}
 
 /** How an operation is brought to each status. Null: this way does not exist for it. */
 type Way = (operation: Operation) => Promise<number | null>
@@ -75,6 +137,8 @@ const WAYS: Record<string, Way> = {
     return (await sendTo(client, (await fresh(id)).request, {})).status
   },
   async 'no tokens'({ id }) {
+    if (id === 'adjustTokens') return await tooMuchTaken()
+    if (id === 'chargeUser') return await tooMuchCharged()
     if (!STARTS_JOBS.includes(id)) return null
     const { request } = await fresh(id)
     return (await sendTo(client, request, { key: poor.keys.test.secret, user: 'poor' })).status
@@ -86,7 +150,11 @@ const WAYS: Record<string, Way> = {
   async 'a model that is not'({ id }) {
     const { user, request } = await fresh(id)
     if (id === 'getModel') return (await client.get('/api/v1/models/none', secret())).status
-    if (!STARTS_JOBS.includes(id)) return null
+    if ([...HAS_A_PRICE, 'setPrice'].includes(id)) {
+      const path = '/api/v1/prices/model:none'
+      return (await sendTo(client, { ...request, path }, secret())).status
+    }
+    if (!STARTS_JOBS.includes(id) && id !== 'estimate') return null
     const json = { ...request.json, model: 'no-such-model' }
     return (await sendTo(client, { ...request, json }, forUser(user))).status
   },
@@ -100,6 +168,20 @@ const WAYS: Record<string, Way> = {
     if (!['cancelJob', 'deleteJob'].includes(id)) return null
     await client.delete(`/api/v1/jobs/${job}`, forUser(user))
     return (await sendTo(client, request, forUser(user))).status
+  },
+  async 'a grant or a charge that was taken back'({ id }) {
+    if (!['reverseGrant', 'reverseCharge'].includes(id)) return null
+    const { request } = await fresh(id)
+    await sendTo(client, request, secret())
+    return (await sendTo(client, request, secret())).status
+  },
+  async 'a plan in the way'({ id }) {
+    return await planInTheWay(id)
+  },
+  async 'a plan that is not'({ id }) {
+    if (!['getPlan', 'updatePlan', 'deletePlan'].includes(id)) return null
+    const { request } = await fresh(id)
+    return (await sendTo(client, { ...request, path: '/api/v1/plans/none' }, secret())).status
   },
   async 'a body that is too large'({ id, body }) {
     const { user, request } = await fresh(id)
@@ -116,7 +198,10 @@ const WAYS: Record<string, Way> = {
     if (!isIdempotent || id === 'cancelJob') return null
     const headers = { 'idempotency-key': `key-${people}` }
     await sendTo(client, request, { ...forUser(user), headers })
-    const other = JSON.stringify(request.json).replace(/futuristic|free|a gift/, 'other')
+    const other = JSON.stringify(request.json).replace(
+      /futuristic|free|a gift|refunded|a correction|a service|no service/,
+      'other',
+    )
     const json = JSON.parse(other) as Record<string, unknown>
     return (await sendTo(client, { ...request, json }, { ...forUser(user), headers })).status
   },

@@ -72,6 +72,8 @@ async function furnishMore(mode: Mode) {
   if (!output) throw new Error(`the ${mode} job made nothing: ${job.text}`)
   const entries = await person.get('/api/v1/users/me/tokens')
   const [entry] = entries.json<{ data: { id: string }[] }>().data
+  const json = { rule: { base: 1 } }
+  await person.send('PUT', `/api/v1/prices/feature:secret-${mode}`, { json })
   const row = (sql: string) => hub.deps.db.sqlite.query(sql).get(target.realm.id) as { id: number }
   target.link = new URL(output.url)
   Object.assign(ids, {
@@ -87,8 +89,17 @@ async function furnishMore(mode: Mode) {
       ),
     ),
     app: twinOf(formatId('app', victim.app.id)),
+    price: { foreign: `feature:secret-${mode}`, missing: `feature:none-${mode}` },
+    subscription: twinOf(await subscribe(victim.keys[mode].secret, externalId)),
     external: { foreign: externalId, missing: `nobody-${mode}` },
   })
+}
+
+async function subscribe(key: string, user: string): Promise<string> {
+  await client.post('/api/v1/plans', { template: 'enterprise', name: 'gold' }, { key })
+  const path = `/api/v1/users/${user}/subscription`
+  const made = await client.send('PUT', path, { key, json: { plan: 'gold' } })
+  return made.json<{ id: string }>().id
 }
 
 /** The same form, and a time at which nothing was made. One id has one twin, however often it is used. */
@@ -146,17 +157,39 @@ const ROUTES: Route[] = Object.entries(document.paths).flatMap(([path, methods])
 const BODIES: Record<string, (id: string) => unknown> = {
   generate: id => ({ model: MODEL, input: { prompt: 'a', images: [id] } }),
   generateImage: id => ({ prompt: 'a', references: [id] }),
+  estimate: id => ({ model: MODEL, input: { prompt: 'a', images: [id] } }),
+  setPrice: () => ({ rule: { base: 1 } }),
   cancelJob: () => ({}),
   createUser: id => ({ external_id: id, metadata: { taken: 'over' } }),
   updateUser: () => ({ metadata: { taken: 'over' }, is_active: false }),
   createUserToken: () => ({}),
   grantTokens: () => ({ amount: 5, reason: 'a gift' }),
+  reverseGrant: () => ({ reason: 'refunded' }),
+  adjustTokens: () => ({ amount: -1, reason: 'a correction' }),
   grantTokensBatch: id => ({ grants: [{ external_id: id, amount: 5, reason: 'a gift' }] }),
+  chargeUser: () => ({ amount: 5, reason: 'a service' }),
+  reverseCharge: () => ({ reason: 'no service' }),
+  createPlan: id => ({ name: 'taken-over', models: [id] }),
+  setDefaultPlan: id => ({ plan: id }),
+  updatePlan: () => ({ tokens_per_period: 7 }),
+  setSubscription: id => ({ plan: id }),
+  cancelSubscription: () => ({}),
+  resumeSubscription: () => ({}),
   receiveCallback: () => ({ status: 'succeeded' }),
 }
 
 /** A server that names nobody's user makes a user of its own: not a look at anybody else's. */
-const MAKES_ITS_OWN = ['createUser', 'grantTokens', 'grantTokensBatch', 'createUserToken']
+const MAKES_ITS_OWN = [
+  'createUser',
+  'grantTokens',
+  'grantTokensBatch',
+  'createUserToken',
+  'setPrice',
+  'setSubscription',
+]
+
+/** Prices are an app's and no user's: its own server may, whoever it speaks for. */
+const OF_THE_APP = ['getPrice', 'setPrice', 'removePrice']
 
 /** Every way to put one id into a route. */
 function requestsWith(route: Route, id: string): { path: string; json?: unknown }[] {
@@ -171,11 +204,17 @@ function requestsWith(route: Route, id: string): { path: string; json?: unknown 
       { path: flux, ...withJson },
     ]
   }
+  if (route.id === 'reverseGrant') {
+    // One's own name with somebody else's grant too.
+    return [base, `/api/v1/users/mallory/tokens/${id}/reverse`].map(path => ({ path, json }))
+  }
   if (names.length > 0 || json !== undefined) return [{ path: base, ...withJson }]
   const queries = route.queries.filter(name => ['cursor', 'user_id', 'model'].includes(name))
   const asked = queries.map(name => `${name}=${encodeURIComponent(id)}`)
   if (route.queries.includes('limit')) asked.push('limit=100')
-  return asked.map(query => ({ path: `${base}?${query}` }))
+  // Of the groups of a report, users alone have ids.
+  const more = route.id === 'getUsage' ? '&group=user' : ''
+  return asked.map(query => ({ path: `${base}?${query}${more}` }))
 }
 
 let requests = 0
@@ -184,7 +223,9 @@ let requests = 0
 async function sweep(mode: Mode, routes: Route[]): Promise<void> {
   const target = targets[mode]
   for (const [who, send] of Object.entries(await strangersTo(mode))) {
+    const isOfTheApp = send.key === victim.keys[mode].secret
     for (const route of routes) {
+      if (isOfTheApp && OF_THE_APP.includes(route.id)) continue
       const before = { all: digest(), target: digest(target.realm) }
       for (const [kind, twin] of Object.entries(target.ids)) {
         // Somebody of the same name elsewhere may of course ask for himself.
@@ -192,7 +233,8 @@ async function sweep(mode: Mode, routes: Route[]): Promise<void> {
         if (!isOwnName) await ask(who, send, route, target, twin)
       }
       const after = { all: digest(), target: digest(target.realm) }
-      const made = MAKES_ITS_OWN.includes(route.id) && send.user === undefined
+      const isForAnybody = send.user === undefined || OF_THE_APP.includes(route.id)
+      const made = MAKES_ITS_OWN.includes(route.id) && isForAnybody
       expect([who, route.id, after.target]).toEqual([who, route.id, before.target])
       if (!made) expect([who, route.id, after.all]).toEqual([who, route.id, before.all])
     }

@@ -324,7 +324,8 @@ function judge(column: Column, { deps }: TestHub, app: TestApp, place: Place): O
   const user = findByExternalId(deps.db, app.realms.live.id, bench.provider)
   const paid = all.filter(({ status }) => status !== 'failed').length * COST
   const balance = user && balanceOf(deps.db, app.realms.live.id, user.id)
-  compare('balance', balance, { available: START_TOKENS - paid, reserved: 0 })
+  const found = balance && { available: balance.available, reserved: balance.reserved }
+  compare('balance', found, { available: START_TOKENS - paid, reserved: 0 })
   if (problems.length > 0) {
     const said = attemptsOf(first).flatMap(({ error_message }) => error_message ?? [])
     problems.push(`it was said: ${said.join(' / ').slice(0, SAID_KEPT)}`)

@@ -24,6 +24,7 @@ import { write } from '@/db/write'
 import { findKey, noteUse } from '@/domain/apps'
 import { once } from '@/domain/idempotency'
 import { cancel } from '@/domain/jobs'
+import { createPlan, subscribe } from '@/domain/plans'
 import { erase } from '@/domain/users'
 import { enqueue } from '@/queue/enqueue'
 import type { Task } from '@/queue/task'
@@ -87,6 +88,7 @@ const NEEDS_PAYLOAD = new Set([
   'job.cancel_remote',
   'webhook.fan_out',
   'webhook.deliver',
+  'operator.deliver',
   'files.discard',
   'user.erase',
 ])
@@ -147,6 +149,11 @@ describe('what is parked because it killed the process', () => {
   })
 })
 
+async function renewed(on: Stage) {
+  await order(on, 'subscriptions.renew')
+  await run(on)
+}
+
 describe('chores', () => {
   test('old answers are forgotten after 48 h, however many, and young ones kept', async () => {
     const on = await stage()
@@ -191,6 +198,22 @@ describe('chores', () => {
     expect(lastUse()).toEqual([{ last_used_at: usedAt }])
     // The order, its claim and its end, and nothing of the chore's own.
     expect(on.deps.db.writer.stats().changes).toBe(changes + 3)
+  })
+
+  test('subscriptions are renewed, and one that cannot be is said', async () => {
+    const on = await stage()
+    await createPlan(on.deps, ACTOR, on.realm, { template: 'basic', name: null })
+    const bought = { plan: 'basic', periodStart: null, source: 'api', proration: null, when: null }
+    const { id } = (await subscribe(on.deps, ACTOR, on.realm, USER, bought)).subscription
+    const periods = () => rows(on, 'SELECT period_number AS at FROM subscriptions')
+    on.clock.advance(31 * DAY)
+    await renewed(on)
+    expect(periods()).toEqual([{ at: 1 }])
+    on.clock.advance(31 * DAY)
+    on.deps.db.sqlite.run('UPDATE subscriptions SET period_number = 0 WHERE id = ?', [id])
+    await renewed(on)
+    expect(periods()).toEqual([{ at: 0 }])
+    expect(on.hub.log.text()).toContain('1 subscriptions could not be renewed')
   })
 
   test('tidying empties the write-ahead log', async () => {

@@ -33,7 +33,9 @@ afterEach(async () => {
 
 const waiting = () =>
   rows<{ kind: string }>(on, 'SELECT kind FROM tasks ORDER BY kind').map(task => task.kind)
-const ALL = ['database.tidy', 'idempotency.forget', 'keys.note_use', 'providers.check']
+const EACH_MINUTE = ['budgets.watch', 'keys.note_use', 'subscriptions.renew', 'tokens.expire']
+const EACH_FIVE = [...EACH_MINUTE, 'database.tidy', 'providers.check'].sort()
+const ALL = [...EACH_FIVE, 'idempotency.forget'].sort()
 
 async function ticked(): Promise<string[]> {
   tick()
@@ -63,9 +65,9 @@ describe('time orders', () => {
     await on.runner.start()
     await run(on)
     const expected: [number, string[]][] = [
-      [MINUTE, ['keys.note_use']],
-      [5 * MINUTE, ['database.tidy', 'keys.note_use', 'providers.check']],
-      [6 * MINUTE, ['keys.note_use']],
+      [MINUTE, EACH_MINUTE],
+      [5 * MINUTE, EACH_FIVE],
+      [6 * MINUTE, EACH_MINUTE],
       [HOUR, ALL],
     ]
     await on.runner.stop(0)

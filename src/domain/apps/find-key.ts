@@ -1,24 +1,22 @@
-import type { AppId, KeyId, RealmId } from '@/base/ids'
+import type { KeyId } from '@/base/ids'
 import type { Db } from '@/db/open'
 import { query } from '@/db/statements'
-import type { Deps, Mode } from '@/deps'
+import type { Deps, Realm } from '@/deps'
 import { hashKey, isWellFormedKey, type KeyKind } from './key-text'
 
 /** A key that works, with what every call needs to know of its app. */
-export type KeyOfApp = FoundKey & AppOfKey
+export type KeyOfApp = Pick<FoundKey, 'keyId' | 'kind' | 'expiresAt'> &
+  Pick<AppOfKey, 'rateLimitPerUser' | 'rateLimitPerApp' | 'isEnabled'> & { realm: Realm }
 
-type FoundKey = {
+type RealmOfKey = Pick<Realm, 'mode' | 'appId'>
+type FoundKey = RealmOfKey & {
   keyId: KeyId
   kind: KeyKind
-  realmId: RealmId
-  mode: Mode
-  appId: AppId
+  realmId: Realm['id']
   expiresAt: number | null
   revokedAt: number | null
 }
-type AppOfKey = {
-  appSlug: string
-  welcomeGrant: number
+type AppOfKey = Omit<Realm, keyof RealmOfKey | 'id'> & {
   rateLimitPerUser: number
   rateLimitPerApp: number
   isEnabled: 0 | 1
@@ -33,7 +31,9 @@ const select = query<{ hash: Uint8Array }, FoundKey>(
 )
 const selectApp = query<{ id: number }, AppOfKey>(
   `SELECT slug AS appSlug, welcome_grant AS welcomeGrant, rate_limit_per_user AS rateLimitPerUser,
-     rate_limit_per_app AS rateLimitPerApp, is_enabled AS isEnabled
+     rate_limit_per_app AS rateLimitPerApp, is_enabled AS isEnabled, time_zone AS timeZone,
+     monthly_budget_micro_usd AS monthlyBudgetMicroUsd, budget_action AS budgetAction,
+     low_balance_threshold AS lowBalanceThreshold
    FROM apps WHERE id = $id`,
 )
 
@@ -55,5 +55,9 @@ function read(db: Db, hash: Uint8Array): KeyOfApp | null {
   const key = select.get(db, { hash })
   if (!key || key.revokedAt !== null) return null
   const app = selectApp.get(db, { id: key.appId })
-  return app ? { ...key, ...app } : null
+  if (!app) return null
+  const { keyId, kind, expiresAt, realmId: id, mode, appId } = key
+  const { rateLimitPerUser, rateLimitPerApp, isEnabled, ...rest } = app
+  const realm = { id, mode, appId, ...rest }
+  return { keyId, kind, expiresAt, rateLimitPerUser, rateLimitPerApp, isEnabled, realm }
 }

@@ -7,12 +7,15 @@ export type Event = {
   id: EventId
   realmId: RealmId
   type: EventType
-  jobId: JobId
+  jobId: JobId | null
+  /** JSON, of those that are not about a job. */
+  data: string | null
   createdAt: number
 }
 
 const select = query<{ id: number }, Event>(
-  `SELECT id, realm_id AS realmId, type, job_id AS jobId, created_at AS createdAt FROM events WHERE id = $id`,
+  `SELECT id, realm_id AS realmId, type, job_id AS jobId, data, created_at AS createdAt
+   FROM events WHERE id = $id`,
 )
 
 export function find(db: Db, id: EventId): Event | null {

@@ -1,2 +1,2 @@
-export { append, type NewEvent } from './append'
+export { append, type JobEvent, type NewEvent, type Notice } from './append'
 export { type Event, find } from './find'

@@ -15,7 +15,7 @@ import {
   routeConfig,
 } from '@/domain/routing'
 import type { ProviderErrorKind } from '@/providers/errors'
-import type { Operation } from '@/providers/spec'
+import type { Operation, ProviderUsage } from '@/providers/spec'
 
 /** One try at one provider: the intent, before anything leaves the house, and what came of it. */
 export type Attempt = {
@@ -40,6 +40,8 @@ export type Attempt = {
   retryAt: number | null
   /** What the vendor said that it took; known from the moment its outputs are. */
   costMicroUsd: number | null
+  /** JSON of what the vendor measured, from the moment its outputs are known until they are copied. */
+  usage: string | null
   deadlineAt: number
   startedAt: number
 }
@@ -55,7 +57,7 @@ const USUAL_DEADLINE_MS = 10 * MINUTE
 const COLUMNS = `id, job_id AS jobId, number, provider, provider_model AS providerModel, state, operation,
   outputs, first_file_id AS firstFileId, error_kind AS errorKind, cost_micro_usd AS costMicroUsd,
   deadline_at AS deadlineAt, started_at AS startedAt, route_id AS routeId, is_permanent AS isPermanent,
-  retry_at AS retryAt`
+  retry_at AS retryAt, usage`
 
 const ofJob = query<{ jobId: number }, Attempt>(
   `SELECT ${COLUMNS} FROM attempts WHERE job_id = $jobId ORDER BY number`,
@@ -83,8 +85,13 @@ const wait = command<{ id: number; operation: string }>(
   `UPDATE attempts SET state = 'waiting', operation = $operation
    WHERE id = $id AND state IN ('starting', 'waiting', 'unknown')`,
 )
-const produce = command<{ id: number; outputs: string; cost: number | null }>(
-  `UPDATE attempts SET state = 'produced', outputs = $outputs, cost_micro_usd = $cost
+const produce = command<{
+  id: number
+  outputs: string
+  cost: number | null
+  usage: string | null
+}>(
+  `UPDATE attempts SET state = 'produced', outputs = $outputs, cost_micro_usd = $cost, usage = $usage
    WHERE id = $id AND state IN ('starting', 'waiting', 'unknown')`,
 )
 const suspect = command<{ id: number; message: string }>(
@@ -131,6 +138,7 @@ export function insertAttempt(tx: Tx, job: ActiveJob, choice: Choice, number: nu
     isPermanent: 0,
     retryAt: null,
     costMicroUsd: null,
+    usage: null,
     deadlineAt: tx.now + timeFor(tx, job, choice),
     startedAt: tx.now,
   }
@@ -169,14 +177,22 @@ export function markWaiting(
   if (routeId !== null) recordAcceptance(tx, routeId, id)
 }
 
+/** What it cost us, and what the vendor measured of it; as far as either is known. */
+export type Measured = { costMicroUsd: number | null; usage: ProviderUsage | undefined }
+
 /** The vendor is done with it and has a place for the next; what it made is still to be copied. */
 export function markProduced(
   tx: Tx,
   { id, routeId }: Pick<Attempt, 'id' | 'routeId'>,
   outputs: Produced,
-  costMicroUsd: number | null,
+  { costMicroUsd, usage }: Measured,
 ): void {
-  const changed = produce.run(tx, { id, outputs: JSON.stringify(outputs), cost: costMicroUsd })
+  const changed = produce.run(tx, {
+    id,
+    outputs: JSON.stringify(outputs),
+    cost: costMicroUsd,
+    usage: usage === undefined ? null : JSON.stringify(usage),
+  })
   mustChangeOne(changed, 'attempt has ended')
   if (routeId !== null) callNext(tx, routeId)
 }

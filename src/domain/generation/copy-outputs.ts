@@ -5,10 +5,10 @@ import type { Deps } from '@/deps'
 import { discardBlobs, take, Unreachable, Unusable } from '@/domain/files'
 import { activeJob, end, isActive } from '@/domain/jobs'
 import { listedCost, routeConfig } from '@/domain/routing'
-import type { Done, Output } from '@/providers/spec'
+import type { Done, Output, ProviderUsage } from '@/providers/spec'
 import { finish } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
-import { markProduced, Produced } from './attempts'
+import { type Measured, markProduced, Produced } from './attempts'
 import { secondsOf } from './choose-for'
 import { conclude, spentOn } from './conclude'
 import { providerOf } from './context'
@@ -36,19 +36,23 @@ export async function keepOutputs(
     await allEnded(outputs.map((output, index) => inHand(deps, plan, output, index, signal)))
   ).filter(output => output !== null)
   const isAllHere = produced.every(output => output.type !== 'address')
-  const costMicroUsd = done.usage?.costMicroUsd ?? priceOf(deps, plan, outputs.length)
+  const { usage } = done
+  const measured = {
+    usage,
+    costMicroUsd: usage?.costMicroUsd ?? priceOf(deps, plan, outputs.length),
+  }
 
-  if (isAllHere) return await settle(deps, claim, plan, produced, costMicroUsd)
+  if (isAllHere) return await settle(deps, claim, plan, produced, measured)
   if (!providerOf(deps, plan.attempt).startIsRepeatable) {
     await orLeave(deps, plan, () =>
       write(deps.db, tx => {
         // Whoever erased a person meanwhile must not find them here again.
         activeJob(tx, plan.job.id)
-        markProduced(tx, plan.attempt, produced, costMicroUsd)
+        markProduced(tx, plan.attempt, produced, measured)
       }),
     )
   }
-  return await copyAll(deps, claim, plan, produced, signal, costMicroUsd)
+  return await copyAll(deps, claim, plan, produced, signal, measured)
 }
 
 /** Goes on where an earlier run stopped: the same addresses, the same file ids. */
@@ -59,7 +63,12 @@ export async function copyOutputs(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const produced = Produced.parse(JSON.parse(plan.attempt.outputs ?? '[]'))
-  return await copyAll(deps, claim, plan, produced, signal, plan.attempt.costMicroUsd)
+  const { costMicroUsd, usage } = plan.attempt
+  return await copyAll(deps, claim, plan, produced, signal, {
+    costMicroUsd,
+    // Written by an earlier run of this, from the adapter's own value.
+    usage: usage === null ? undefined : (JSON.parse(usage) as ProviderUsage),
+  })
 }
 
 /** By the rates of the route, where neither the vendor nor its adapter told what it took. */
@@ -96,7 +105,7 @@ async function copyAll(
   plan: Plan,
   produced: Produced,
   signal: AbortSignal,
-  costMicroUsd: number | null,
+  measured: Measured,
 ): Promise<Outcome> {
   const isLastTry = claim.task.failures + 1 >= MAX_FAILURES
   const copied = await allEnded(
@@ -115,7 +124,7 @@ async function copyAll(
     claim,
     plan,
     copied.filter(output => output !== null),
-    costMicroUsd,
+    measured,
   )
 }
 
@@ -150,7 +159,7 @@ async function settle(
   claim: Claim,
   plan: Plan,
   produced: Produced,
-  costMicroUsd: number | null,
+  { costMicroUsd, usage }: Measured,
 ): Promise<Outcome> {
   const { attempt, job } = plan
   const outputs = produced.flatMap(output => (output.type === 'address' ? [] : [output]))
@@ -172,7 +181,7 @@ async function settle(
           costMicroUsd: costMicroUsd === null ? null : costMicroUsd / outputs.length,
         },
       )
-      end(tx, job.id, { status: 'succeeded', outputs, costMicroUsd: spentOn(tx, job) })
+      end(tx, job.id, { status: 'succeeded', outputs, costMicroUsd: spentOn(tx, job), usage })
       if (outputs.length < job.numOutputs) discardLeftovers(tx, plan)
       finish(tx, claim)
     }),

@@ -4,16 +4,24 @@ import { command, query, returning } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import { recordOutput, type Taken } from '@/domain/files'
 import { settle, voidHold } from '@/domain/ledger'
+import { give, readTaken, writeTaken } from '@/domain/limits'
+import { finalPrice, type Quote } from '@/domain/pricing'
 import { record } from '@/domain/usage'
 import { countSuccess } from '@/domain/users'
 import { announce } from '@/domain/webhooks'
+import type { ProviderUsage } from '@/providers/spec'
 import { noteDuration } from './durations'
 import type { JobErrorCode } from './failure'
 import { PURPOSE } from './submit'
 
 export type Made = Taken | { text: string }
 export type JobResult =
-  | { status: 'succeeded'; outputs: Made[]; costMicroUsd: number }
+  | {
+      status: 'succeeded'
+      outputs: Made[]
+      costMicroUsd: number
+      usage?: ProviderUsage | undefined
+    }
   | { status: 'failed'; errorCode: JobErrorCode; costMicroUsd?: number }
   | { status: 'cancelled' }
 
@@ -25,13 +33,15 @@ type Ending = {
   tokensCharged: number
   providerUsed: string | null
   webhookUrl: string | null
+  quote: string
+  taken: string | null
   createdAt: number
 }
 
 const ending = query<{ id: number }, Ending>(
   `SELECT realm_id AS realmId, user_id AS userId, model_id AS modelId, num_outputs AS numOutputs,
      tokens_charged AS tokensCharged, provider_used AS providerUsed, webhook_url AS webhookUrl,
-     created_at AS createdAt
+     quote, taken, created_at AS createdAt
    FROM jobs WHERE id = $id AND status IN ('queued', 'running')`,
 )
 const close = returning<
@@ -41,12 +51,13 @@ const close = returning<
     refunded: number
     errorCode: string | null
     cost: number
+    taken: string | null
     now: number
   },
   { id: number }
 >(
   `UPDATE jobs SET status = $status, tokens_refunded = $refunded, error_code = $errorCode,
-     cost_micro_usd = cost_micro_usd + $cost, completed_at = $now
+     cost_micro_usd = cost_micro_usd + $cost, taken = $taken, completed_at = $now
    WHERE id = $id AND status IN ('queued', 'running') RETURNING id`,
 )
 const insertOutput = command<{
@@ -72,14 +83,20 @@ export function end(tx: Tx, id: JobId, result: JobResult): void {
   const job = ending.get(tx, { id })
   if (!job) throw new Superseded('job has ended')
   const outputs = result.status === 'succeeded' ? result.outputs : []
-  const refunded = resolveHold(tx, id, job, outputs.length)
+  const refunded = resolveHold(tx, id, job, result)
   const cost = 'costMicroUsd' in result ? (result.costMicroUsd ?? 0) : 0
+  const taken = give(tx, job, readTaken(job.taken), {
+    outcome: result.status,
+    tokensKept: job.tokensCharged - refunded,
+    costMicroUsd: cost,
+  })
   close.get(tx, {
     id,
     status: result.status,
     refunded,
     errorCode: result.status === 'failed' ? result.errorCode : null,
     cost,
+    taken: writeTaken(taken),
     now: tx.now,
   })
   for (const [position, output] of outputs.entries()) {
@@ -114,9 +131,13 @@ export function end(tx: Tx, id: JobId, result: JobResult): void {
   })
 }
 
-/** Pays for what was made; rounding is in the user's favour. Answers what went back. */
-function resolveHold(tx: Tx, id: JobId, job: Ending, made: number): number {
-  if (made === 0) return voidHold(tx, id, PURPOSE)
-  const share = Math.floor((job.tokensCharged * Math.min(made, job.numOutputs)) / job.numOutputs)
-  return settle(tx, id, PURPOSE, share)
+/** Pays for what was made, as it was quoted. Answers what went back. */
+function resolveHold(tx: Tx, id: JobId, job: Ending, result: JobResult): number {
+  if (result.status !== 'succeeded' || result.outputs.length === 0) return voidHold(tx, id, PURPOSE)
+  const { outputs, usage } = result
+  // Written by submit, and by nobody else.
+  const quote = JSON.parse(job.quote) as Quote
+  const { numOutputs } = job
+  const tokens = finalPrice(quote, { outputs: outputs.length, numOutputs, usage, made: outputs })
+  return settle(tx, id, PURPOSE, tokens)
 }

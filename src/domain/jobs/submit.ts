@@ -6,10 +6,13 @@ import { type Tx, write } from '@/db/write'
 import type { Deps, Realm } from '@/deps'
 import { type CheckedInput, checkInput, findModel, type Model } from '@/domain/catalog'
 import { hold } from '@/domain/ledger'
+import { BudgetUsedUp, noteLowBalance, noteRefusal, take, writeTaken } from '@/domain/limits'
+import { type Entitlement, entitlementFor } from '@/domain/plans'
 import { type Quote, quote } from '@/domain/pricing'
-import { canServe } from '@/domain/routing'
+import { canServe, worstCostOf } from '@/domain/routing'
 import { countJob, ensure, findByExternalId, type User } from '@/domain/users'
 import { enqueue } from '@/queue/enqueue'
+import { countActive } from './active'
 import { type Job, type JobView, rawJob, viewOf, waitMs } from './find'
 
 /** A request to generate, already of the right shape; `input` is checked here, by its model. */
@@ -20,7 +23,8 @@ export type Submission = {
   mayHaveWelcomeGrant: boolean
   model: string
   input: unknown
-  priority: number
+  /** Null: as the user's plan says, else the usual one. */
+  priority: number | null
   webhookUrl: string | null
   metadata: Record<string, string>
   idempotency: { key: string; hash: string } | null
@@ -33,6 +37,9 @@ export type Submitted = {
   estimatedWaitSeconds: number
   isReplay: boolean
 }
+
+/** Where neither the request nor the plan says. */
+const USUAL_PRIORITY = 10
 
 /** What a job's hold pays for. */
 export const PURPOSE = 'generate'
@@ -55,12 +62,13 @@ const insert = command<{
   metadata: string
   key: string | null
   hash: string | null
+  taken: string | null
   now: number
 }>(
   `INSERT INTO jobs (id, realm_id, user_id, kind, model_id, model_name, status, priority, num_outputs, quote,
-     tokens_charged, webhook_url, metadata, idempotency_key, request_hash, created_at)
+     tokens_charged, webhook_url, metadata, idempotency_key, request_hash, taken, created_at)
    VALUES ($id, $realmId, $userId, $kind, $modelId, $modelName, 'queued', $priority, $numOutputs, $quote,
-     $tokens, $webhookUrl, $metadata, $key, $hash, $now)`,
+     $tokens, $webhookUrl, $metadata, $key, $hash, $taken, $now)`,
 )
 const insertInput = command<{ jobId: number; input: string }>(
   'INSERT INTO job_inputs (job_id, input) VALUES ($jobId, $input)',
@@ -68,8 +76,8 @@ const insertInput = command<{ jobId: number; input: string }>(
 
 /**
  * Accepts a job: the record, its hold and its task, all or nothing. Throws what the caller must hear:
- * 404 `model_not_found`, 400 for the input, 402, 403 `user_deactivated`, 422 for a reused key, and 503
- * when nobody could serve it (nothing is held then).
+ * 404 `model_not_found`, 400 for the input, 402, 403 `user_deactivated`, what the limits throw, 422 for a
+ * reused key, and 503 when nobody could serve it (nothing is held then).
  */
 export async function submit(deps: Deps, request: Submission): Promise<Submitted> {
   // A repeated request gets its job even when the model or its providers have gone since.
@@ -79,13 +87,18 @@ export async function submit(deps: Deps, request: Submission): Promise<Submitted
   const model = findModel(deps, request.model)
   if (!model) throw new AppError('model_not_found')
   const input = checkInput(deps, model, request.realm.mode, request.input)
-  const price = quote(model, input)
+  const price = quote(deps, { realm: request.realm, model, input })
   const { mode } = request.realm
   if (!canServe(deps, { mode, modelId: model.id })) {
     throw new AppError('no_provider_available')
   }
 
-  const made = await write(deps.db, tx => accept(tx, deps, request, model, input, price))
+  const made = await write(deps.db, tx => accept(tx, deps, request, model, input, price)).catch(
+    async error => {
+      if (error instanceof BudgetUsedUp) await noteRefusal(deps, error)
+      throw error
+    },
+  )
   if ('isReplay' in made) return made
   return answer(deps, made.job, made.balance, false)
 }
@@ -108,7 +121,21 @@ function accept(
   if (kept) return kept
   if (!user.isActive) throw new AppError('user_deactivated')
 
-  const job = newJob(tx, request, model, input, price, user)
+  const plan = entitlementFor(tx, deps, realm, user.id)
+  let worst: number | null = null
+  const taken = take(tx, deps, {
+    realm,
+    userId: user.id,
+    entitlement: plan,
+    model,
+    tokens: price.tokens,
+    worstMicroUsd: () => {
+      worst ??= worstCostOf(deps, model.id, askedOf(input))
+      return worst
+    },
+    activeUpTo: most => countActive(tx, user.id, most),
+  })
+  const job = newJob(tx, request, model, input, price, user, plan)
   insert.run(tx, {
     id: job.id,
     realmId: realm.id,
@@ -124,6 +151,7 @@ function accept(
     metadata: job.metadata,
     key: request.idempotency?.key ?? null,
     hash: request.idempotency?.hash ?? null,
+    taken: writeTaken(taken),
     now: tx.now,
   })
   insertInput.run(tx, { jobId: job.id, input: JSON.stringify(input) })
@@ -135,6 +163,7 @@ function accept(
     amount: price.tokens,
     description: model.name,
   })
+  noteLowBalance(tx, realm, { jobId: job.id, tokens: price.tokens, balanceAfter: balance })
   countJob(tx, user.id)
   enqueue(tx, {
     // The job lends its id, so that cancelling needs no index to find the task.
@@ -155,6 +184,7 @@ function newJob(
   input: CheckedInput,
   price: Quote,
   user: User,
+  plan: Entitlement | null,
 ): Job {
   return {
     id: tx.id<JobId>(),
@@ -166,7 +196,7 @@ function newJob(
     modelId: model.id,
     modelName: model.name,
     status: 'queued',
-    priority: request.priority,
+    priority: request.priority ?? plan?.priority ?? USUAL_PRIORITY,
     numOutputs: input.numOutputs,
     tokensCharged: price.tokens,
     tokensRefunded: 0,
@@ -179,6 +209,12 @@ function newJob(
     startedAt: null,
     completedAt: null,
   }
+}
+
+/** What a provider's rates are by. */
+function askedOf({ numOutputs, extra }: CheckedInput): { outputs: number; seconds: number | null } {
+  const seconds = Number(extra.duration_seconds ?? Number.NaN)
+  return { outputs: numOutputs, seconds: Number.isFinite(seconds) ? seconds : null }
 }
 
 function replay(deps: Deps, from: Db, request: Submission): Submitted | null {

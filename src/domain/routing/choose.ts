@@ -21,6 +21,8 @@ export type JobToServe = {
   /** The length that was asked for, of what is priced by it. */
   seconds: number | null
   tried: Tried[]
+  /** What the user's plan says; null or absent: nothing. */
+  planStrategy?: Strategy | null
 }
 
 export type Choice = {
@@ -39,9 +41,12 @@ export type Chosen =
   | { act: 'wait'; until: number | null; full: number[]; reason: string }
   | { act: 'none' }
 
-const ownStrategy = query<{ modelId: number; realmId: number }, { strategy: string | null }>(
-  `SELECT coalesce((SELECT strategy FROM models WHERE id = $modelId),
-     (SELECT strategy FROM apps WHERE id = (SELECT app_id FROM realms WHERE id = $realmId))) AS strategy`,
+const ownStrategies = query<
+  { modelId: number; realmId: number },
+  { model: string | null; app: string | null }
+>(
+  `SELECT (SELECT strategy FROM models WHERE id = $modelId) AS model,
+     (SELECT strategy FROM apps WHERE id = (SELECT app_id FROM realms WHERE id = $realmId)) AS app`,
 )
 
 /** Who serves this job now, as far as rows can tell; `decide` has the rules. */
@@ -74,15 +79,20 @@ export function choose(deps: With, job: JobToServe, tx: Tx): Chosen {
   }
 }
 
-/** The model's own strategy, else the app's, else by priority. */
+/** The model's own strategy, else that of the user's plan, else the app's, else by priority. */
 export function strategyFor(
   deps: Pick<Deps, 'db' | 'cache'>,
-  { modelId, realmId }: { modelId: ModelId; realmId: RealmId },
+  {
+    modelId,
+    realmId,
+    planStrategy = null,
+  }: { modelId: ModelId; realmId: RealmId; planStrategy?: Strategy | null },
 ): Strategy {
-  return deps.cache.get(`strategy:${modelId}:${realmId}`, () => {
-    const strategy = ownStrategy.get(deps.db, { modelId, realmId })?.strategy ?? ''
-    return isStrategy(strategy) ? strategy : 'priority'
-  })
+  const known = deps.cache.get(`strategy:${modelId}:${realmId}`, () =>
+    ownStrategies.get(deps.db, { modelId, realmId }),
+  )
+  const strategy = known?.model ?? planStrategy ?? known?.app ?? ''
+  return isStrategy(strategy) ? strategy : 'priority'
 }
 
 /** Whether a job submitted now would find anybody, today or after somebody's rest. */

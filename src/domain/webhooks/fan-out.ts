@@ -1,8 +1,9 @@
+import { z } from 'zod'
 import { DAY, isoSeconds } from '@/base/clock'
-import { type DeliveryId, type EndpointId, formatId } from '@/base/ids'
+import { type DeliveryId, type EndpointId, formatId, type JobId, type RealmId } from '@/base/ids'
 import { command, query } from '@/db/statements'
 import { type Tx, write } from '@/db/write'
-import type { Deps } from '@/deps'
+import type { Deps, Mode } from '@/deps'
 import type { Event } from '@/domain/events'
 import { describe } from '@/domain/files'
 import type { EndedJob } from '@/domain/jobs'
@@ -30,42 +31,79 @@ const insert = command<{
 /** The tries go on for 28 hours, and whoever reads the last one still wants a picture behind the link. */
 const LINK_MS = 3 * DAY
 
+const personOf = query<{ jobId: number }, { mode: Mode; externalId: string | null }>(
+  `SELECT (SELECT mode FROM realms WHERE id = j.realm_id) AS mode,
+     (SELECT external_id FROM users WHERE id = j.user_id) AS externalId
+   FROM jobs j WHERE j.id = $jobId`,
+)
+
 /** One delivery row for each listener: the job's own address, else the realm's endpoints. */
 export async function fanOut(
   deps: Deps,
   claim: Claim,
   event: Event,
   /** Read in the write: between two of them a person may be erased. */
-  findEnded: (tx: Tx) => EndedJob | null,
+  findEnded: (tx: Tx, realmId: RealmId, jobId: JobId) => EndedJob | null,
 ): Promise<void> {
-  const { realmId } = event
+  const { realmId, jobId } = event
   await write(deps.db, tx => {
-    const job = findEnded(tx)
-    if (!job) return finish(tx, claim)
-    const body = JSON.stringify(bodyOf(deps, event, job))
-    const listeners = job.webhookUrl
-      ? [{ id: null, url: job.webhookUrl }]
-      : endpoints.all(tx, { realmId })
-    for (const { id: endpointId, url } of listeners) {
-      const id = tx.id<DeliveryId>()
-      insert.run(tx, {
-        id,
-        realmId,
-        eventId: event.id,
-        jobId: job.id,
-        endpointId,
-        url,
-        body,
-        now: tx.now,
-      })
-      enqueue(tx, {
-        kind: 'webhook.deliver',
-        pool: 'deliveries',
-        lane: realmId,
-        payload: { delivery_id: id },
-      })
+    if (realmId !== 0 && jobId !== null) {
+      const about = { eventId: event.id, realmId, jobId }
+      if (event.type === 'tokens.low') spreadLowBalance(tx, event, about)
+      else spreadEnd(tx, deps, event, about, findEnded(tx, realmId, jobId))
     }
     finish(tx, claim)
+  })
+}
+
+type About = { eventId: Event['id']; realmId: RealmId; jobId: JobId }
+
+function spreadEnd(tx: Tx, deps: Deps, event: Event, about: About, job: EndedJob | null) {
+  if (!job) return
+  const body = bodyOf(deps, event, job)
+  if (job.webhookUrl) send(tx, about, { id: null, url: job.webhookUrl }, body)
+  else for (const one of endpoints.all(tx, { realmId: about.realmId })) send(tx, about, one, body)
+}
+
+const LowBalance = z.object({ balance: z.int(), threshold: z.int() })
+
+function spreadLowBalance(tx: Tx, event: Event, about: About) {
+  const person = personOf.get(tx, { jobId: about.jobId })
+  // Erased meanwhile: there is nobody left to be told of.
+  if (person?.externalId == null) return
+  const { balance, threshold } = LowBalance.parse(JSON.parse(event.data ?? '{}'))
+  const body = {
+    id: formatId('event', event.id),
+    event: event.type,
+    mode: person.mode,
+    created_at: isoSeconds(event.createdAt),
+    user_id: person.externalId,
+    balance,
+    threshold,
+  }
+  for (const one of endpoints.all(tx, { realmId: about.realmId })) send(tx, about, one, body)
+}
+
+function send(
+  tx: Tx,
+  about: About,
+  listener: { id: EndpointId | null; url: string },
+  body: Record<string, unknown>,
+) {
+  const id = tx.id<DeliveryId>()
+  insert.run(tx, {
+    id,
+    ...about,
+    endpointId: listener.id,
+    url: listener.url,
+    body: JSON.stringify(body),
+    now: tx.now,
+  })
+  enqueue(tx, {
+    kind: 'webhook.deliver',
+    pool: 'deliveries',
+    lane: about.realmId,
+    payload: { delivery_id: id },
   })
 }
 

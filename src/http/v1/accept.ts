@@ -15,12 +15,9 @@ const DEFAULT_PRIORITY = 10
 
 /** Whatever is asked for, and however: what else a call that starts a job may say. */
 export const ORDER_FIELDS = {
-  priority: z
-    .int()
-    .min(1)
-    .max(100)
-    .default(DEFAULT_PRIORITY)
-    .meta({ description: '1 is first. Secret keys only.' }),
+  priority: z.int().min(1).max(100).optional().meta({
+    description: '1 is first; by default as the plan of the user says, else 10. Secret keys only.',
+  }),
   webhook_url: z.string().max(MAX_URL).optional().meta({ description: 'Secret keys only.' }),
   metadata: MetadataInput.default({}),
   idempotency_key: IdempotencyKey.optional(),
@@ -44,18 +41,32 @@ export const STARTS_A_JOB = {
   errors: [
     'insufficient_tokens',
     'forbidden',
+    'budget_exceeded',
     'user_deactivated',
     'model_not_found',
+    'concurrency_limit',
+    'daily_limit',
+    'spend_limit',
     'idempotency_mismatch',
     'no_provider_available',
   ],
 } as const satisfies Partial<Operation>
 
+/** For the fingerprint of a call: to say the usual priority is to say none. */
+export function plainly<B extends { priority?: number | undefined }>(body: B): B {
+  return { ...body, priority: body.priority ?? DEFAULT_PRIORITY }
+}
+
+/** The usual one may be said by anybody. */
+function isAsked(priority: number | undefined): boolean {
+  return priority !== undefined && priority !== DEFAULT_PRIORITY
+}
+
 type OrderCall = { caller: Caller; body: z.output<typeof Order>; baseUrl: string }
 
 /** A key that ships in an app sets no priority and sends nobody's server anywhere. Throws 403, and 400. */
 export function checkOrder(http: HttpDeps, { caller, body }: OrderCall): void {
-  const isBeyondAnApp = body.priority !== DEFAULT_PRIORITY || body.webhook_url !== undefined
+  const isBeyondAnApp = isAsked(body.priority) || body.webhook_url !== undefined
   if (caller.key.kind !== 'secret' && isBeyondAnApp) {
     throw new AppError('forbidden', { detail: { required_scope: 'secret' } })
   }
@@ -76,7 +87,7 @@ export async function accept(
     realm: caller.realm,
     externalId: caller.user.externalId,
     mayHaveWelcomeGrant: mayHaveWelcomeGrant(caller),
-    priority: body.priority,
+    priority: body.priority ?? null,
     webhookUrl: body.webhook_url ?? null,
     metadata: body.metadata,
   })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { guarded, type HttpDeps } from '../guard'
 import { idempotencyOf } from '../idempotency'
 import { operation } from '../operation'
-import { accept, checkOrder, MODEL_NAME, ORDER_FIELDS, STARTS_A_JOB } from './accept'
+import { accept, checkOrder, MODEL_NAME, ORDER_FIELDS, plainly, STARTS_A_JOB } from './accept'
 
 export const GENERATE = operation({
   ...STARTS_A_JOB,
@@ -30,7 +30,7 @@ export const generate = (http: HttpDeps) =>
     guarded(http, GENERATE, async call => {
       const { model, input } = call.body
       checkOrder(http, call)
-      const idempotency = idempotencyOf(call.request, call.body)
+      const idempotency = idempotencyOf(call.request, plainly(call.body))
       return await accept(http, call, { model, input, idempotency })
     }),
     { parse: 'none', detail: { hide: true } },

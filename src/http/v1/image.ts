@@ -6,7 +6,7 @@ import { findImageFamily, IMAGE_FAMILIES, modelOfFamily } from '@/domain/catalog
 import { type Call, guarded, type HttpDeps } from '../guard'
 import { idempotencyOf } from '../idempotency'
 import { operation } from '../operation'
-import { accept, checkOrder, MODEL_NAME, ORDER_FIELDS, STARTS_A_JOB } from './accept'
+import { accept, checkOrder, MODEL_NAME, ORDER_FIELDS, plainly, STARTS_A_JOB } from './accept'
 import { FLAT_FIELDS, inFlatWords, inputOf } from './flat-form'
 
 export const GENERATE_IMAGE = operation({
@@ -53,7 +53,7 @@ async function generateImage(http: HttpDeps, call: Call<typeof GENERATE_IMAGE>) 
   const input = body.input ?? inputOf(body)
   const pictures = Array.isArray(input.images) ? input.images.length : 0
   const model = modelOfFamily(http.deps, family, { model: body.model ?? null, pictures })
-  const idempotency = keyOfFamily(word, idempotencyOf(call.request, body))
+  const idempotency = keyOfFamily(word, idempotencyOf(call.request, plainly(body)))
   try {
     return await accept(http, call, { model, input, idempotency })
   } catch (thrown) {

@@ -72,9 +72,9 @@ describe('an app', () => {
     })
     const live = findKey(deps, made.apiKey)
     const testKey = findKey(deps, made.testApiKey)
-    expect(live).toMatchObject({ mode: 'live', kind: 'secret', appId: made.app.id })
-    expect(testKey).toMatchObject({ mode: 'test', kind: 'secret', appId: made.app.id })
-    expect(live?.realmId).not.toBe(testKey?.realmId)
+    expect(live).toMatchObject({ kind: 'secret', realm: { mode: 'live', appId: made.app.id } })
+    expect(testKey).toMatchObject({ kind: 'secret', realm: { mode: 'test', appId: made.app.id } })
+    expect(live?.realm.id).not.toBe(testKey?.realm.id)
     for (const secret of [made.webhookSecret, made.testWebhookSecret]) {
       expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
       expect(Buffer.from(secret.slice('whsec_'.length), 'base64')).toHaveLength(32)
@@ -131,13 +131,19 @@ describe('a key', () => {
   test('is found by its text only, with what a call needs to know of its app', async () => {
     const made = await create({ welcomeGrant: 9, rateLimitPerUser: 7, rateLimitPerApp: 70 })
     expect(findKey(deps, made.apiKey)).toMatchObject({
-      appSlug: made.app.slug,
-      welcomeGrant: 9,
       rateLimitPerUser: 7,
       rateLimitPerApp: 70,
       isEnabled: 1,
-      revokedAt: null,
       expiresAt: null,
+      realm: {
+        mode: 'live',
+        appSlug: made.app.slug,
+        welcomeGrant: 9,
+        timeZone: 'UTC',
+        monthlyBudgetMicroUsd: null,
+        budgetAction: 'refuse',
+        lowBalanceThreshold: null,
+      },
     })
   })
 
@@ -202,7 +208,7 @@ describe('a key', () => {
     const { app } = await create({ keyPrefix: 'pm' })
     const made = await createKey(deps, ACTOR, { slug: app.slug, mode: 'test', kind: 'publishable' })
     expect(made.text).toStartWith('pm_test_pk_')
-    expect(findKey(deps, made.text)).toMatchObject({ kind: 'publishable', mode: 'test' })
+    expect(findKey(deps, made.text)).toMatchObject({ kind: 'publishable', realm: { mode: 'test' } })
     const nobody = createKey(deps, ACTOR, { slug: 'nobody', mode: 'live', kind: 'secret' })
     expect((await refused(nobody)).code).toBe('not_found')
   })
@@ -237,7 +243,7 @@ describe('a key', () => {
     const made = await create()
     const key = findKey(deps, made.apiKey)
     if (!key) throw new Error('the key was just made')
-    const listed = () => listRealmKeys(deps.db, key.realmId).find(row => row.id === key.keyId)
+    const listed = () => listRealmKeys(deps.db, key.realm.id).find(row => row.id === key.keyId)
     expect(Object.keys(listed() ?? {})).not.toContain('hash')
     expect(listed()?.lastUsedAt).toBeNull()
     noteUse(deps, key.keyId)

@@ -98,7 +98,7 @@ describe('every model of a fresh install takes its least input and runs on the s
     const user = findByExternalId(on.deps.db, on.realm.id, USER)
     if (!user) throw new Error('no user')
     const cost = MODELS.reduce((sum, model) => sum + model.tokenCost, 0)
-    expect(balanceOf(on.deps.db, on.realm.id, user.id)).toEqual({
+    expect(balanceOf(on.deps.db, on.realm.id, user.id)).toMatchObject({
       available: RICH - cost,
       reserved: 0,
     })

@@ -320,7 +320,8 @@ export function userId(on: Stage, externalId = USER): UserId {
 }
 
 export function balance(on: Stage): { available: number; reserved: number } {
-  return balanceOf(on.deps.db, on.realm.id, userId(on))
+  const { available, reserved } = balanceOf(on.deps.db, on.realm.id, userId(on))
+  return { available, reserved }
 }
 
 export function viewOf(on: Stage, id: JobId): jobs.JobView {

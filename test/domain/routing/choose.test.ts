@@ -215,6 +215,15 @@ describe('the strategy', () => {
     expect(strategy()).toBe('priority')
   })
 
+  test('is the model’s own, else that of the user’s plan, else the app’s', () => {
+    const withPlan = () => strategyFor(on.deps, { ...request(), planStrategy: 'cheapest' })
+    expect(withPlan()).toBe('cheapest')
+    change(`UPDATE apps SET strategy = 'fastest'`)
+    expect([withPlan(), strategy()]).toEqual(['cheapest', 'fastest'])
+    change(`UPDATE models SET strategy = 'best' WHERE name = '${MODEL}'`)
+    expect([withPlan(), strategy()]).toEqual(['best', 'best'])
+  })
+
   test('of another app or another model changes nothing here', () => {
     change(`UPDATE models SET strategy = 'best' WHERE name <> '${MODEL}'`)
     change(`UPDATE apps SET strategy = 'best' WHERE slug <> '${on.app.app.slug}'`)
