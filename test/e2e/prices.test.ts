@@ -1,31 +1,14 @@
 import { expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { launch, type Ran, startHub } from '@test/support/process'
+import { type Ran, runHub, startHub } from '@test/support/process'
 import { temporaryFolder } from '@test/support/test-db'
 import { apiOf, type MadeApp } from './api'
 
 /** `hub prices` in real processes, beside a server that must hear of every change. */
 const TIMEOUT_MS = 60_000
-const PRODUCT = (process.env.HUB_COMMAND ?? 'bun src/main.ts').split(' ')
-const ROOT = join(import.meta.dir, '../..')
-const COMMAND = PRODUCT.map(word => {
-  if (word === 'bun') return process.execPath
-  return word.includes('/') ? join(ROOT, word) : word
-})
 
-async function ran(folder: string, args: string[], stdin = ''): Promise<Ran> {
-  const file = join(temporaryFolder(), 'stdin')
-  writeFileSync(file, stdin)
-  await using running = launch({
-    folder,
-    command: ['sh', '-c', 'exec "$@" < "$STDIN_FILE"', 'sh', ...COMMAND],
-    args,
-    env: { STDIN_FILE: file },
-  })
-  const { code } = await running.ended
-  return { code, stdout: running.stdout(), stderr: running.stderr() }
-}
+const ran = (folder: string, args: string[], stdin = ''): Promise<Ran> =>
+  runHub(args, { folder, stdin })
 
 const RULE = {
   per_output: 5,

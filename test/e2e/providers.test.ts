@@ -1,18 +1,14 @@
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Environment, launch, type Ran, startHub, until } from '@test/support/process'
+import { type Environment, type Ran, runHub, startHub, until } from '@test/support/process'
 import { temporaryFolder } from '@test/support/test-db'
 import { type ReplicateServer, replicateServer } from '@test/vendors/replicate/server'
 import { apiOf, type MadeApp } from './api'
 
 const TIMEOUT_MS = 60_000
 const ROOT = join(import.meta.dir, '../..')
-const PRODUCT = (process.env.HUB_COMMAND ?? 'bun src/main.ts').split(' ').map(word => {
-  if (word === 'bun') return process.execPath
-  return existsSync(join(ROOT, word)) ? join(ROOT, word) : word
-})
 /** The same commands with the vendor in this process. */
 const WITH_VENDOR = [process.execPath, join(ROOT, 'test/support/hub-with-vendor.ts')]
 
@@ -22,19 +18,7 @@ const OTHER = 'more/words+that=nobody~guesses'
 
 type Given = { folder: string; env?: Environment; stdin?: string; command?: string[] }
 
-/** Runs a command to its end, with this on its standard input. */
-async function ran(args: string[], { folder, env = {}, stdin = '', command }: Given): Promise<Ran> {
-  const file = join(temporaryFolder(), 'stdin')
-  writeFileSync(file, stdin)
-  await using running = launch({
-    folder,
-    command: ['sh', '-c', 'exec "$@" < "$STDIN_FILE"', 'sh', ...(command ?? PRODUCT)],
-    args,
-    env: { ...env, STDIN_FILE: file },
-  })
-  const { code } = await running.ended
-  return { code, stdout: running.stdout(), stderr: running.stderr() }
-}
+const ran = (args: string[], given: Given): Promise<Ran> => runHub(args, { stdin: '', ...given })
 
 async function json<T = Record<string, unknown>>(args: string[], given: Given, expected = 0) {
   const { code, stdout, stderr } = await ran([...args, '--json'], given)

@@ -45,6 +45,8 @@ export type StartOptions = {
   args?: string[]
   /** Another program than the command under test: one that puts the hub together by itself. */
   command?: string[]
+  /** What stands on its standard input; absent: nothing, and it is closed. */
+  stdin?: string
   onMessage?: (message: unknown) => void
 }
 
@@ -78,7 +80,7 @@ export function launch(
     env: environment(options.folder, options.env),
     // Away from the checkout: a developer's own .env there is not part of the test.
     cwd: emptyFolder,
-    stdin: 'ignore',
+    stdin: options.stdin === undefined ? 'ignore' : Buffer.from(options.stdin),
     stdout: 'pipe',
     stderr: 'pipe',
     ...(options.onMessage
@@ -134,7 +136,7 @@ export type Ran = { code: number | null; stdout: string; stderr: string }
 /** Runs a shell command of the product to its end. */
 export async function runHub(
   args: string[],
-  options: { folder: string; env?: Environment },
+  options: { folder: string; env?: Environment; stdin?: string; command?: string[] },
 ): Promise<Ran> {
   const running = launch({ ...options, args })
   try {
