@@ -1,3 +1,5 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Config, readConfig } from '@/base/config'
 import { watchForeignCommits } from '@/db/foreign-commits'
 import { write } from '@/db/write'
@@ -8,7 +10,7 @@ import { type Hub, type OpenHubOptions, openHub } from '@/hub'
 import type { Provider } from '@/providers/spec'
 import { createRunner, type Runner, type RunnerOptions } from '@/queue/runner'
 import { taskKinds } from '@/workers/kinds'
-import type { FakeClock } from './fake-clock'
+import { type FakeClock, fakeClock } from './fake-clock'
 import { type TestLog, temporaryFolder, testLog } from './test-db'
 
 export type TestHub = {
@@ -33,10 +35,13 @@ export type TestHubOptions = {
   isRunning?: boolean
 }
 
-/** A whole hub on a folder of its own: a real database and real files, no HTTP. */
+/**
+ * A whole hub on a folder of its own: a real database and real files, no HTTP. Those of one process have one
+ * key, unless `config.secretKey` says otherwise.
+ */
 export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
   const log = testLog()
-  const folder = options.folder ?? temporaryFolder()
+  const folder = options.folder ?? (await freshFolder(options))
   const config: Config = { ...readConfig({ DATA_DIR: folder }), ...options.config }
   const hub = await openHub({
     config,
@@ -72,6 +77,38 @@ export async function testHub(options: TestHubOptions = {}): Promise<TestHub> {
     },
   }
 }
+
+/** As the first start leaves it. Made once and copied: migrations and the catalogue take longer than a test. */
+async function freshFolder(options: TestHubOptions): Promise<string> {
+  const folder = temporaryFolder()
+  // A database belongs to its key.
+  if (options.config?.secretKey) return folder
+  template ??= await makeTemplate()
+  for (const name of ['hub.db', 'secret.key']) {
+    copyFileSync(join(template, name), join(folder, name))
+  }
+  return folder
+}
+
+let template: string | null = null
+
+async function makeTemplate(): Promise<string> {
+  const folder = temporaryFolder()
+  const hub = await openHub({
+    config: readConfig({ DATA_DIR: folder }),
+    log: testLog(),
+    exclusive: 'test',
+    // Before every clock of a test: time never goes back.
+    clock: fakeClock(LONG_AGO),
+    onFatal: error => {
+      throw error
+    },
+  })
+  await hub.close()
+  return folder
+}
+
+const LONG_AGO = Date.UTC(2025, 0, 2)
 
 export type TestApp = apps.CreatedApp & { realms: Record<Mode, Realm> }
 

@@ -142,7 +142,8 @@ describe('a link is refused', () => {
   })
 
   test('that another hub signed', async () => {
-    const foreign = await testHub({ clock: fakeClock(), isRunning: false })
+    const config = { secretKey: new Uint8Array(32).fill(7) }
+    const foreign = await testHub({ clock: fakeClock(), isRunning: false, config })
     const { url } = link(48 * HOUR, foreign.deps)
     expectRefused(partsOf(url))
     await foreign.close()
