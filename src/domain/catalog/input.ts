@@ -19,6 +19,12 @@ export type CheckedInput = {
   providerParams: Record<string, Record<string, Json>>
 }
 
+/** The length that was asked for, in seconds; null where none was. */
+export function secondsAsked({ extra }: Pick<CheckedInput, 'extra'>): number | null {
+  const seconds = Number(extra.duration_seconds ?? Number.NaN)
+  return Number.isFinite(seconds) ? seconds : null
+}
+
 export const MAX_PROMPT_BYTES = 32 * 1024
 const MAX_OUTPUTS = 4
 const NEEDS_IMAGES = new Set(['image_edit', 'upscale'])

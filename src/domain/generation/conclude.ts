@@ -1,3 +1,4 @@
+import type { Db } from '@/db/open'
 import { query } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { ActiveJob } from '@/domain/jobs'
@@ -49,7 +50,17 @@ export function worstCost(
   attempt: Attempt,
   job: Pick<ActiveJob, 'modelId' | 'numOutputs'> & { input: string | null },
 ): number | null {
+  return costByRates(tx.db, attempt, job, job.numOutputs)
+}
+
+/** What so many outputs cost by the rates of the attempt's route; null where there are none. */
+export function costByRates(
+  db: Db,
+  attempt: Pick<Attempt, 'routeId' | 'provider'>,
+  job: Pick<ActiveJob, 'modelId'> & { input: string | null },
+  outputs: number,
+): number | null {
   if (attempt.routeId === null) return null
-  const config = routeConfig(tx.db, job.modelId, attempt.provider)
-  return listedCost(config, { outputs: job.numOutputs, seconds: secondsOf(job) })
+  const config = routeConfig(db, job.modelId, attempt.provider)
+  return listedCost(config, { outputs, seconds: secondsOf(job) })
 }

@@ -4,13 +4,11 @@ import { write } from '@/db/write'
 import type { Deps } from '@/deps'
 import { discardBlobs, take, Unreachable, Unusable } from '@/domain/files'
 import { activeJob, end, isActive } from '@/domain/jobs'
-import { listedCost, routeConfig } from '@/domain/routing'
 import type { Done, Output, ProviderUsage } from '@/providers/spec'
 import { finish } from '@/queue/finish'
 import type { Claim, Outcome } from '@/queue/task'
 import { type Measured, markProduced, Produced } from './attempts'
-import { secondsOf } from './choose-for'
-import { conclude, spentOn } from './conclude'
+import { conclude, costByRates, spentOn } from './conclude'
 import { providerOf } from './context'
 import { discardLeftovers } from './leftovers'
 import type { Plan } from './prepare'
@@ -39,7 +37,9 @@ export async function keepOutputs(
   const { usage } = done
   const measured = {
     usage,
-    costMicroUsd: usage?.costMicroUsd ?? priceOf(deps, plan, outputs.length),
+    // By the rates of the route, where neither the vendor nor its adapter told what it took.
+    costMicroUsd:
+      usage?.costMicroUsd ?? costByRates(deps.db, plan.attempt, plan.job, outputs.length),
   }
 
   if (isAllHere) return await settle(deps, claim, plan, produced, measured)
@@ -69,13 +69,6 @@ export async function copyOutputs(
     // Written by an earlier run of this, from the adapter's own value.
     usage: usage === null ? undefined : (JSON.parse(usage) as ProviderUsage),
   })
-}
-
-/** By the rates of the route, where neither the vendor nor its adapter told what it took. */
-function priceOf(deps: Deps, { attempt, job }: Plan, outputs: number): number | null {
-  if (attempt.routeId === null) return null
-  const config = routeConfig(deps.db, job.modelId, attempt.provider)
-  return listedCost(config, { outputs, seconds: secondsOf(job) })
 }
 
 async function inHand(

@@ -4,7 +4,13 @@ import type { Db } from '@/db/open'
 import { command, query } from '@/db/statements'
 import { type Tx, write } from '@/db/write'
 import type { Deps, Realm } from '@/deps'
-import { type CheckedInput, checkInput, findModel, type Model } from '@/domain/catalog'
+import {
+  type CheckedInput,
+  checkInput,
+  findModel,
+  type Model,
+  secondsAsked,
+} from '@/domain/catalog'
 import { hold } from '@/domain/ledger'
 import { BudgetUsedUp, noteLowBalance, noteRefusal, take, writeTaken } from '@/domain/limits'
 import { type Entitlement, entitlementFor } from '@/domain/plans'
@@ -130,7 +136,8 @@ function accept(
     model,
     tokens: price.tokens,
     worstMicroUsd: () => {
-      worst ??= worstCostOf(deps, model.id, askedOf(input))
+      const asked = { outputs: input.numOutputs, seconds: secondsAsked(input) }
+      worst ??= worstCostOf(deps, model.id, asked)
       return worst
     },
     activeUpTo: most => countActive(tx, user.id, most),
@@ -209,12 +216,6 @@ function newJob(
     startedAt: null,
     completedAt: null,
   }
-}
-
-/** What a provider's rates are by. */
-function askedOf({ numOutputs, extra }: CheckedInput): { outputs: number; seconds: number | null } {
-  const seconds = Number(extra.duration_seconds ?? Number.NaN)
-  return { outputs: numOutputs, seconds: Number.isFinite(seconds) ? seconds : null }
 }
 
 function replay(deps: Deps, from: Db, request: Submission): Submitted | null {

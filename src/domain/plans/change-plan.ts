@@ -7,40 +7,12 @@ import type { Actor, Deps, Realm } from '@/deps'
 import { setDefaultPlanId } from '@/domain/apps'
 import { record } from '@/domain/audit'
 import { checkPlan } from './check'
-import { saved } from './create-plan'
 import { defaultPlanOf, findPlan, type Plan, type PlanFields, planById } from './find'
+import { updatePlan } from './save'
 
 /** Neither its name nor its period: periods that have begun are counted in it. */
 export type PlanChange = Partial<Omit<PlanFields, 'period'>>
 
-const save = command<{
-  id: number
-  displayName: string
-  tokensPerPeriod: number
-  isRollover: number
-  maxConcurrent: number | null
-  jobsPerDay: number | null
-  tokensPerDay: number | null
-  tokensPerMonth: number | null
-  microUsdPerDay: number | null
-  microUsdPerMonth: number | null
-  models: string | null
-  kinds: string | null
-  strategy: string | null
-  priority: number | null
-  hasWatermark: number
-  maxUploadBytes: number | null
-  isEnabled: number
-  now: number
-}>(
-  `UPDATE plans SET display_name = $displayName, tokens_per_period = $tokensPerPeriod,
-     is_rollover = $isRollover, max_concurrent = $maxConcurrent, jobs_per_day = $jobsPerDay,
-     tokens_per_day = $tokensPerDay, tokens_per_month = $tokensPerMonth, micro_usd_per_day = $microUsdPerDay,
-     micro_usd_per_month = $microUsdPerMonth, models = $models, kinds = $kinds, strategy = $strategy,
-     priority = $priority, has_watermark = $hasWatermark, max_upload_bytes = $maxUploadBytes,
-     is_enabled = $isEnabled, updated_at = $now
-   WHERE id = $id`,
-)
 const remove = command<{ id: number }>('DELETE FROM plans WHERE id = $id')
 const isSubscribed = query<{ id: number }, { found: number }>(
   `SELECT EXISTS (SELECT 1 FROM subscriptions WHERE plan_id = $id)
@@ -63,7 +35,7 @@ export async function changePlan(
     const fields: PlanFields = { ...plan, ...change, period: plan.period }
     checkPlan(tx, name, fields)
     if (!fields.isEnabled && isDefault(tx, plan)) throw new AppError('conflict')
-    save.run(tx, { id: plan.id, ...saved(fields), now: tx.now })
+    updatePlan(tx, plan.id, fields)
     record(tx, actor, 'plan.change', formatId('plan', plan.id), { name, ...change })
     const changed = planById(tx, plan.id)
     invariant(changed, 'the plan was just saved')

@@ -4,32 +4,33 @@ import type { Db } from '@/db/open'
 import { command } from '@/db/statements'
 import type { Tx } from '@/db/write'
 import type { Deps, Realm } from '@/deps'
-import type { Strategy } from '@/domain/routing'
 import { findById, hadOneBefore } from '@/domain/users'
-import { defaultPlanOf, type Plan } from './find'
+import { defaultPlanOf, type Plan, type PlanFields } from './find'
 import { numberAt, startOf } from './periods'
 import { begin, heirOf, renewUntilNow } from './renew'
 import { activeOf, BY_DEFAULT, newestByDefault, planOf, type Subscription } from './subscription'
 import { grantPeriod } from './tokens'
 
 /** What a user's plan allows now. A limit that is null is none. */
-export type Entitlement = {
+export type Entitlement = Pick<
+  PlanFields,
+  | 'maxConcurrent'
+  | 'jobsPerDay'
+  | 'tokensPerDay'
+  | 'tokensPerMonth'
+  | 'microUsdPerDay'
+  | 'microUsdPerMonth'
+  | 'models'
+  | 'kinds'
+  | 'strategy'
+  | 'priority'
+  | 'hasWatermark'
+  | 'maxUploadBytes'
+> & {
   /** Null: the default plan, which begins with the user's next job. */
   subscriptionId: SubscriptionId | null
   planId: PlanId
   planName: string
-  maxConcurrent: number | null
-  jobsPerDay: number | null
-  tokensPerDay: number | null
-  tokensPerMonth: number | null
-  microUsdPerDay: number | null
-  microUsdPerMonth: number | null
-  models: string[] | null
-  kinds: string[] | null
-  strategy: Strategy | null
-  priority: number | null
-  hasWatermark: boolean
-  maxUploadBytes: number | null
 }
 
 const reopen = command<{

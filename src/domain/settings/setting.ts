@@ -18,21 +18,25 @@ export type Setting<T> = { name: string; schema: z.ZodType<T>; usual: T; descrip
 
 /** Read through the cache, which every change of a setting empties. */
 export function settingOf<T>(deps: Pick<Deps, 'db' | 'cache' | 'log'>, setting: Setting<T>): T {
-  return deps.cache.get(`setting:${setting.name}`, () => {
-    const row = select.get(deps.db, { name: setting.name })
-    if (!row) return setting.usual
-    const read = setting.schema.safeParse(parse(row.value))
-    if (read.success) return read.data
-    deps.log.warn('a setting cannot be read and is left aside', { setting: setting.name })
-    return setting.usual
-  })
+  return deps.cache.get(`setting:${setting.name}`, () =>
+    readSetting(deps.db, setting, () => {
+      deps.log.warn('a setting cannot be read and is left aside', { setting: setting.name })
+    }),
+  )
 }
 
 /** Without the cache, for a verb that has only a transaction and seldom asks. */
-export function readSetting<T>(from: Tx | Db, setting: Setting<T>): T {
+export function readSetting<T>(
+  from: Tx | Db,
+  setting: Setting<T>,
+  onUnreadable: () => void = () => {},
+): T {
   const row = select.get(from, { name: setting.name })
-  const read = row && setting.schema.safeParse(parse(row.value))
-  return read?.success ? read.data : setting.usual
+  if (!row) return setting.usual
+  const read = setting.schema.safeParse(parse(row.value))
+  if (read.success) return read.data
+  onUnreadable()
+  return setting.usual
 }
 
 /** Null: back to the usual. The caller has checked the value, and empties the cache. */

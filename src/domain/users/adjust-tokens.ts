@@ -3,9 +3,9 @@ import { formatId } from '@/base/ids'
 import { write } from '@/db/write'
 import type { Actor, Deps, Realm } from '@/deps'
 import { record } from '@/domain/audit'
-import { adjust, debtPaidBy, entryByKey } from '@/domain/ledger'
+import { adjust, entryByKey } from '@/domain/ledger'
 import { findByExternalId } from './find'
-import type { GrantAnswer } from './grant-tokens'
+import { type GrantAnswer, replayed } from './grant-tokens'
 
 /**
  * An operator's correction, up or down. Throws 404 when there is no such user, 402 when more would be taken
@@ -29,18 +29,7 @@ export async function adjustTokens(
     const { idempotency, amount } = input
     const key = idempotency ? `${realm.id}:adjust:${user.id}:${idempotency.key}` : null
     const kept = key ? entryByKey(tx, key) : null
-    if (kept) {
-      if (kept.requestHash !== idempotency?.hash) throw new AppError('idempotency_mismatch')
-      const debtPaid = debtPaidBy(tx, kept.id)
-      return {
-        previousBalance: kept.balanceAfter - kept.amount,
-        amountAdded: kept.amount,
-        debtPaid,
-        newBalance: kept.balanceAfter - debtPaid,
-        entryId: kept.id,
-        isReplay: true,
-      }
-    }
+    if (kept) return replayed(tx, kept, idempotency)
     const made = adjust(tx, {
       realmId: realm.id,
       userId: user.id,

@@ -1,9 +1,9 @@
 import { AppError } from '@/base/errors'
 import { type EntryId, formatId } from '@/base/ids'
-import { write } from '@/db/write'
+import { type Tx, write } from '@/db/write'
 import type { Actor, Deps, Realm } from '@/deps'
 import { record } from '@/domain/audit'
-import { debtPaidBy, entryByKey, grant } from '@/domain/ledger'
+import { debtPaidBy, type Entry, entryByKey, grant } from '@/domain/ledger'
 import { ensure } from './ensure'
 import { type GivenAs, givenAs } from './given-as'
 
@@ -40,18 +40,7 @@ export async function grantTokens(
     })
     const key = input.idempotency ? `${realm.id}:grant:${user.id}:${input.idempotency.key}` : null
     const kept = key ? entryByKey(tx, key) : null
-    if (kept) {
-      if (kept.requestHash !== input.idempotency?.hash) throw new AppError('idempotency_mismatch')
-      const debtPaid = debtPaidBy(tx, kept.id)
-      return {
-        previousBalance: kept.balanceAfter - kept.amount,
-        amountAdded: kept.amount,
-        debtPaid,
-        newBalance: kept.balanceAfter - debtPaid,
-        entryId: kept.id,
-        isReplay: true,
-      }
-    }
+    if (kept) return replayed(tx, kept, input.idempotency)
     // Only now: a grant that is repeated after its tokens have expired is still the same grant.
     const as = givenAs(tx.now, input)
     const made = grant(tx, {
@@ -66,13 +55,20 @@ export async function grantTokens(
       amount: input.amount,
       origin: as.origin,
     })
-    return {
-      previousBalance: made.previousBalance,
-      amountAdded: input.amount,
-      debtPaid: made.debtPaid,
-      newBalance: made.newBalance,
-      entryId: made.entryId,
-      isReplay: false,
-    }
+    return { ...made, amountAdded: input.amount, isReplay: false }
   })
+}
+
+/** What a repeated call is told: the same again. Throws 422 when its key was used with another body. */
+export function replayed(tx: Tx, kept: Entry, idempotency: { hash: string } | null): GrantAnswer {
+  if (kept.requestHash !== idempotency?.hash) throw new AppError('idempotency_mismatch')
+  const debtPaid = debtPaidBy(tx, kept.id)
+  return {
+    previousBalance: kept.balanceAfter - kept.amount,
+    amountAdded: kept.amount,
+    debtPaid,
+    newBalance: kept.balanceAfter - debtPaid,
+    entryId: kept.id,
+    isReplay: true,
+  }
 }
