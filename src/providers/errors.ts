@@ -43,6 +43,18 @@ export class ProviderError extends Error {
   }
 }
 
+/** What of a vendor's own text is kept: a sentence for a person, not a page of HTML. */
+export const MESSAGE_KEPT = 500
+
+/** An error whose message is the vendor's, cut. */
+export function told(
+  kind: ProviderErrorKind,
+  message: string,
+  options: ProviderErrorOptions = {},
+): ProviderError {
+  return new ProviderError(kind, message.slice(0, MESSAGE_KEPT), options)
+}
+
 /** Anything an adapter throws that is not a ProviderError may have happened after the start: it is unknown. */
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error

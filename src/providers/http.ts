@@ -1,5 +1,5 @@
 import { BlockedDestination, FetchFailure } from '@/base/safe-fetch'
-import { ProviderError } from './errors'
+import { MESSAGE_KEPT, ProviderError } from './errors'
 import type { ProviderContext, ProviderFetchInit } from './spec'
 
 /** A vendor's answer, read whole. `json` is null when the body is none. */
@@ -9,7 +9,6 @@ export type VendorCall = ProviderFetchInit & { url: string; json?: unknown }
 
 /** An answer with inline pictures may be tens of megabytes; a vendor's error page is never that long. */
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024
-const MESSAGE_KEPT = 500
 
 /** Without a signal, as in a callback, only the timeout ends a call. */
 export type CallContext = Pick<ProviderContext, 'fetch'> & Partial<Pick<ProviderContext, 'signal'>>

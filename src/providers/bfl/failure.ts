@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { SECOND } from '@/base/clock'
-import { ProviderError, type ProviderErrorKind, type ProviderErrorOptions } from '../errors'
+import { type ProviderError, told } from '../errors'
 import { errorOfPollStatus, errorOfStatus, retryAfterOf, type VendorAnswer } from '../http'
 import type { TaskResult } from './result'
 
@@ -32,8 +32,6 @@ export function errorOfTask({ status, details, error, message }: TaskResult): Pr
   if (INPUT.test(text)) return told('rejected', text, { reason: 'input' })
   return told('unavailable', text)
 }
-
-const MESSAGE_KEPT = 500
 
 /** The vendor's two states for it, and its word for a failure of that kind. */
 const CONTENT = /\bmoderated\b|content_policy_violation/i
@@ -70,12 +68,4 @@ function sentence(parts: readonly unknown[]): string {
     .filter(part => part !== undefined && part !== null)
     .map(part => (typeof part === 'string' ? part : JSON.stringify(part)))
     .join(': ')
-}
-
-function told(
-  kind: ProviderErrorKind,
-  message: string,
-  options: ProviderErrorOptions = {},
-): ProviderError {
-  return new ProviderError(kind, message.slice(0, MESSAGE_KEPT), options)
 }

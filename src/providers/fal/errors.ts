@@ -1,4 +1,4 @@
-import { ProviderError } from '../errors'
+import { MESSAGE_KEPT, ProviderError } from '../errors'
 import { errorOfPollStatus, errorOfStatus, type VendorAnswer } from '../http'
 import { Refusal, type Status } from './answers'
 
@@ -108,8 +108,6 @@ function refusal(status: number, words: Words): ProviderError {
   const isContent = words.isPlain && CONTENT_WORDS.test(words.text)
   return new ProviderError('rejected', message, { reason: isContent ? 'content' : 'input' })
 }
-
-const MESSAGE_KEPT = 500
 
 function told(status: number, { types, text }: Words): string {
   return `${status} ${types.join(', ')}: ${text.slice(0, MESSAGE_KEPT)}`

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ProviderError, type ProviderErrorKind, type ProviderErrorOptions } from '../errors'
+import { type ProviderError, told } from '../errors'
 import { errorOfPollStatus, errorOfStatus, retryAfterOf, type VendorAnswer } from '../http'
 import type { Generation } from './generation'
 
@@ -34,8 +34,6 @@ export function errorOfGeneration({ state, failure_reason }: Generation): Provid
   return told('unavailable', message)
 }
 
-const MESSAGE_KEPT = 500
-
 /** Twenty films or eighty pictures a minute on the first tier, so one is free again within seconds. */
 const USUAL_RESET_MS = 5_000
 
@@ -63,12 +61,4 @@ function detailOf({ json, text }: VendorAnswer): string {
 
 function noCredit(message: string): ProviderError {
   return told('unavailable', message, { isPermanent: true })
-}
-
-function told(
-  kind: ProviderErrorKind,
-  message: string,
-  options: ProviderErrorOptions = {},
-): ProviderError {
-  return new ProviderError(kind, message.slice(0, MESSAGE_KEPT), options)
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ProviderError } from '../errors'
+import { MESSAGE_KEPT, ProviderError } from '../errors'
 import { errorOfPollStatus, errorOfStatus, retryAfterOf, type VendorAnswer } from '../http'
 import type { Prediction } from './prediction'
 
@@ -69,8 +69,6 @@ function messageOf(answer: VendorAnswer): string {
   const { title, detail } = problemOf(answer)
   return [title, detail].filter(Boolean).join(': ') || answer.text
 }
-
-const MESSAGE_KEPT = 500
 
 /** The vendor's code for it, what its models say, and what the models of others on it say. */
 const CONTENT =
